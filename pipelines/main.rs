@@ -1,0 +1,2 @@
+//! crawlrank.
+fn main() {}
