@@ -1,0 +1,81 @@
+# One door for people and for CI: `make demo` shows it, `make test` proves it.
+#
+# Everything goes into .venv/, target/ (or $CARGO_TARGET_DIR) and dist/. All paths are relative, so that a checkout may
+# lie anywhere, also under a name with spaces.
+
+PYTHON ?= python3
+CARGO ?= cargo
+VENV := .venv
+VENV_PYTHON := $(VENV)/bin/python
+OUT ?= out
+
+# Rust's tests and the Python module share one profile and one folder: arrow and parquet are compiled once for both.
+# pyo3 is told always what maturin tells it, or each would undo the other's build.
+export PYO3_BUILD_EXTENSION_MODULE := 1
+
+.PHONY: help demo test format lint test-rust test-python python bench fuzz clean
+.NOTPARALLEL:
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## Build the release program and run the whole job on its embedded sample
+	$(CARGO) build --release --locked
+	$(CARGO) run --release --locked --quiet -- demo --out "$(OUT)"
+
+test: format lint test-rust test-python ## Prove that it works: all that follows up to `python`
+
+format: $(VENV)/installed ## Check the format of Rust and Python
+	@if $(CARGO) fmt --version >/dev/null 2>&1; \
+	then echo '$(CARGO) fmt --all --check' && $(CARGO) fmt --all --check; \
+	else echo 'skipped: cargo fmt is not installed'; fi
+	$(VENV_PYTHON) -m ruff format --check python
+	$(VENV_PYTHON) -m ruff check python
+
+lint: ## Run clippy, where it is installed
+	@if $(CARGO) clippy --version >/dev/null 2>&1; \
+	then echo '$(CARGO) clippy' && $(CARGO) clippy --workspace --all-targets --locked -- -D warnings; \
+	else echo 'skipped: cargo clippy is not installed'; fi
+
+test-rust: ## Run Rust tests (by nextest where it is installed) and the examples in the documentation
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then echo '$(CARGO) nextest run' && $(CARGO) nextest run --locked; \
+	else echo '$(CARGO) test' && $(CARGO) test --locked --lib --bins --tests; fi
+	$(CARGO) test --locked --doc
+
+test-python: $(VENV)/installed ## Build a wheel, install it into the local venv, run its tests
+	rm -rf $(VENV)/wheels
+	$(VENV_PYTHON) -m maturin build --manifest-path python/Cargo.toml --locked --profile dev --strip \
+		--compatibility linux --compression-method stored --interpreter $(VENV_PYTHON) --out $(VENV)/wheels
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall \
+		$(VENV)/wheels/*.whl
+	$(VENV_PYTHON) -m pytest --config-file python/pyproject.toml --numprocesses auto python/tests
+
+python: $(VENV)/installed ## Build the wheel for users into dist/
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement python/requirements-wheel.txt
+	$(VENV_PYTHON) -m maturin build --manifest-path python/Cargo.toml --locked --release --zig \
+		--compatibility manylinux2014 --interpreter $(VENV_PYTHON) --out dist
+
+bench: ## Print the figures of benches/README.md anew
+	$(CARGO) bench --locked
+
+FUZZ_SECONDS ?= 60
+fuzz: ## Feed a parser with hostile bytes: make fuzz TARGET=... [FUZZ_SECONDS=60]
+	@test -n "$(TARGET)" || { echo "which? make fuzz TARGET=..., one of:"; ls fuzz/fuzz_targets; exit 2; }
+	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
+		echo "needs: rustup toolchain install nightly && cargo install cargo-fuzz --version 0.13.2 --locked"; exit 2; }
+	$(CARGO) +nightly fuzz run $(TARGET) -- -max_total_time=$(FUZZ_SECONDS)
+
+clean: ## Remove all that was built
+	rm -rf $(VENV) dist
+	$(CARGO) clean
+
+# A venv that was only half made has no stamp, and is made anew.
+$(VENV)/installed: python/requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo '$(PYTHON) must be Python 3.10 or later; choose one: make PYTHON=python3.11'; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+		|| { echo 'Python has no venv here: sudo apt-get install -y python3-venv'; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement python/requirements-dev.txt
+	touch $@
