@@ -1,1 +1,27 @@
 #![doc = include_str!("../README.md")]
+
+mod buffer;
+mod error;
+mod fault;
+mod format;
+mod framing;
+mod gzip;
+mod header;
+pub mod http;
+mod inflate;
+mod reader;
+mod record;
+mod records;
+mod stream;
+mod totals;
+mod window;
+mod zstd;
+
+pub use error::Error;
+pub use fault::{Fault, FaultKind, WarningKind};
+pub use header::Header;
+pub use reader::{Reader, ReaderOptions};
+pub use record::{Record, RecordType};
+pub use records::Records;
+pub use stream::Format;
+pub use totals::{Totals, Warnings};

@@ -1,0 +1,161 @@
+//! Zstandard frames (RFC 8878), with the dictionary frame of the IIPC's *Zstandard Compression for WARC Files 1.0*.
+
+use std::io::Read;
+
+use memchr::memmem;
+use zstd::zstd_safe::{self, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
+
+use crate::buffer::Buffer;
+use crate::error::Error;
+use crate::fault::FaultKind;
+use crate::stream::{HISTORY_BYTES, Step, WHOLE_BYTES};
+use crate::window::Window;
+
+pub(crate) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// The skippable frame that carries a dictionary: magic number 0x184D2A5D.
+const DICTIONARY_MAGIC: [u8; 4] = [0x5d, 0x2a, 0x4d, 0x18];
+
+/// Bytes of a skippable frame before its content: magic number and length.
+pub(crate) const SKIPPABLE_HEADER: usize = 8;
+
+/// Limit on dictionaries; those in use have some 100 KiB.
+pub(crate) const MAX_DICTIONARY_BYTES: usize = 16 << 20;
+
+const ROOM: usize = 128 << 10;
+
+/// Reads zstd frames.
+pub(crate) struct Zstd {
+    context: DCtx<'static>,
+    /// A frame is being read.
+    open: bool,
+    /// Output of the frame so far.
+    produced: u64,
+    window_log: u32,
+    has_dictionary: bool,
+}
+
+impl Zstd {
+    pub(crate) fn new(max_window_bytes: u64) -> Zstd {
+        // RFC 8878 allows windows from 1 KiB (10) to beyond what the library can do (31).
+        let window_log = max_window_bytes.checked_ilog2().unwrap_or(0).clamp(10, 31);
+        Zstd { context: DCtx::create(), open: false, produced: 0, window_log, has_dictionary: false }
+    }
+
+    /// Says whether a frame may begin here; one that the end of the input cuts counts.
+    pub(crate) fn begins(bytes: &[u8]) -> bool {
+        let known = bytes.len().min(MAGIC.len());
+        bytes[..known] == MAGIC[..known] || Zstd::begins_skippable(bytes)
+    }
+
+    /// Says whether a skippable frame begins here: magic numbers 0x184D2A50 to 0x184D2A5F.
+    pub(crate) fn begins_skippable(bytes: &[u8]) -> bool {
+        matches!(bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+    }
+
+    /// Says whether the skippable frame that begins here carries a dictionary.
+    pub(crate) fn begins_dictionary(bytes: &[u8]) -> bool {
+        bytes.starts_with(&DICTIONARY_MAGIC)
+    }
+
+    pub(crate) fn find(bytes: &[u8]) -> Option<usize> {
+        memmem::find(bytes, &MAGIC)
+    }
+
+    pub(crate) fn abandon(&mut self) {
+        self.open = false;
+    }
+
+    /// Uses `content`, raw or itself a zstd frame, as the dictionary of all frames that follow.
+    pub(crate) fn set_dictionary(&mut self, content: &[u8]) -> Result<(), &'static str> {
+        let loaded = if content.starts_with(&MAGIC) {
+            self.context.load_dictionary(&unpack_dictionary(content)?)
+        } else {
+            self.context.load_dictionary(content)
+        };
+        self.has_dictionary = loaded.is_ok();
+        loaded.map(|_| ()).map_err(|_| "a dictionary that cannot be loaded")
+    }
+
+    /// Decompresses on, or begins a frame; stops after `limit` bytes.
+    pub(crate) fn decode<R: Read>(
+        &mut self,
+        window: &mut Window<R>,
+        out: &mut Buffer,
+        limit: usize,
+    ) -> Result<Step, Error> {
+        if !self.open {
+            window.hold();
+            if let Err(code) = self.begin() {
+                return Ok(damaged(code, self.has_dictionary));
+            }
+        }
+        let step = self.stream_on(window, out, limit)?;
+        self.open = matches!(step, Step::More);
+        Ok(step)
+    }
+
+    fn begin(&mut self) -> Result<(), usize> {
+        // A context stays unusable after an error until it is reset; the dictionary survives a reset of the session.
+        self.context.reset(ResetDirective::SessionOnly)?;
+        self.context.set_parameter(DParameter::WindowLogMax(self.window_log))?;
+        self.open = true;
+        self.produced = 0;
+        Ok(())
+    }
+
+    fn stream_on<R: Read>(&mut self, window: &mut Window<R>, out: &mut Buffer, limit: usize) -> Result<Step, Error> {
+        if self.produced > WHOLE_BYTES as u64 {
+            window.hold_history(HISTORY_BYTES);
+        }
+        let mut produced = 0;
+        while produced < limit {
+            window.fill(1)?;
+            if window.available().is_empty() {
+                return Ok(Step::Damaged(FaultKind::CutMember, "the input ends inside a zstd frame".into()));
+            }
+            let spare = out.spare(ROOM);
+            let room = spare.len().min(limit - produced);
+            let mut input = InBuffer::around(window.available());
+            let mut output = OutBuffer::around(&mut spare[..room]);
+            let status = self.context.decompress_stream(&mut output, &mut input);
+            let (consumed, written) = (input.pos(), output.pos());
+            window.consume(consumed);
+            out.commit(written);
+            produced += written;
+            self.produced += written as u64;
+            match status {
+                Ok(0) => return Ok(Step::End),
+                Ok(_) if consumed > 0 || written > 0 => {}
+                Ok(_) => return Ok(Step::Damaged(FaultKind::BadDeflate, "zstd data that lead nowhere".into())),
+                Err(code) => return Ok(damaged(code, self.has_dictionary)),
+            }
+        }
+        Ok(Step::More)
+    }
+}
+
+fn unpack_dictionary(content: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let unpacked = zstd::stream::Decoder::with_buffer(content).and_then(|decoder| {
+        let mut unpacked = Vec::new();
+        decoder.take(MAX_DICTIONARY_BYTES as u64 + 1).read_to_end(&mut unpacked)?;
+        Ok(unpacked)
+    });
+    match unpacked {
+        Ok(unpacked) if unpacked.len() <= MAX_DICTIONARY_BYTES => Ok(unpacked),
+        Ok(_) => Err("a dictionary above 16 MiB"),
+        Err(_) => Err("a dictionary that does not decompress"),
+    }
+}
+
+/// Sorts zstd's errors into kinds; the library gives them stable names.
+fn damaged(code: usize, has_dictionary: bool) -> Step {
+    let name = zstd_safe::get_error_name(code);
+    let kind = match name {
+        "Restored data doesn't match checksum" => FaultKind::BadCrc,
+        "Frame requires too much memory for decoding" => FaultKind::WindowTooLarge,
+        "Dictionary mismatch" if !has_dictionary => FaultKind::MissingDictionary,
+        _ => FaultKind::BadDeflate,
+    };
+    Step::Damaged(kind, format!("zstd frame does not verify: {}", name.to_ascii_lowercase()))
+}
