@@ -1,1 +1,25 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod browser;
+mod cc;
+mod domain;
+mod host;
+mod idna2008;
+mod json;
+mod link;
+mod options;
+mod page;
+mod page_key;
+mod redirect;
+mod skipped;
+mod unique;
+mod wat;
+
+pub use domain::{PUBLIC_SUFFIX_LIST_VERSION, registered_domain};
+pub use host::{Host, reverse_host};
+pub use link::{KindSet, Link, LinkFilter, LinkKind, ParseNameError, Rel};
+pub use options::{Level, Options, Profile, Www};
+pub use page::Page;
+pub use page_key::{host_of_page_key, page_key, url_of_page_key};
+pub use skipped::Skipped;

@@ -1,0 +1,320 @@
+//! Addresses as browsers read them: the WHATWG URL standard with UTS-46 host names.
+//!
+//! The crate `url` is the authority. Three addresses in four need none of its work, though: those without a host of their own, and those whose host
+//! is plain ASCII. [`classify`] tells them apart by looking at the first bytes; the property test below holds it to what `url` says.
+
+use url::Url;
+
+use crate::host::{LabelRule, push_reversed};
+use crate::{Skipped, Www};
+
+/// What the first bytes of an address tell about its host, leading to the same answer as parsing it against an `http` base would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Address<'a> {
+    /// It is relative: the host is the base's.
+    SameHost,
+    /// The host, if it [`is_plain`].
+    Host(&'a [u8]),
+    /// A scheme other than `http` and `https`.
+    OtherScheme,
+    /// Only parsing can tell.
+    Unclear,
+}
+
+/// Says what can be said about an address without parsing it.
+pub(crate) fn classify(address: &[u8]) -> Address<'_> {
+    match address {
+        [b'/', b'/', rest @ ..] => host_at_front(rest),
+        [b'/', b'\\' | b'\t' | b'\n' | b'\r', ..] => Address::Unclear,
+        [first, ..] if first.is_ascii_alphabetic() => classify_scheme(address),
+        // Space and control characters at the front are dropped, tabs and line ends anywhere.
+        [0..=b' ' | b'\\', ..] => Address::Unclear,
+        _ => Address::SameHost,
+    }
+}
+
+fn classify_scheme(address: &[u8]) -> Address<'_> {
+    let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let length = address
+        .iter()
+        .position(|byte| !is_scheme(byte))
+        .unwrap_or(address.len());
+    let (scheme, rest) = address.split_at(length);
+    match rest {
+        [b':', rest @ ..]
+            if scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"http") =>
+        {
+            match rest {
+                [b'/', b'/', rest @ ..] => host_at_front(rest),
+                _ => Address::Unclear, // `http:x` is relative, `http:/x` is not.
+            }
+        }
+        [b':', ..] => Address::OtherScheme,
+        [b'\t' | b'\n' | b'\r', ..] => Address::Unclear,
+        _ => Address::SameHost,
+    }
+}
+
+fn host_at_front(rest: &[u8]) -> Address<'_> {
+    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let length = rest
+        .iter()
+        .position(|byte| !is_host(byte))
+        .unwrap_or(rest.len());
+    let (host, rest) = rest.split_at(length);
+    let ends_here = |rest: &[u8]| matches!(rest, [] | [b'/' | b'?' | b'#', ..]);
+    let ends_after_port = |rest: &[u8]| {
+        let digits = rest
+            .iter()
+            .take(5)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        digits < 5 && ends_here(&rest[digits..]) // Five digits may exceed 65,535.
+    };
+    match rest {
+        [b':', port @ ..] if !host.is_empty() && ends_after_port(port) => Address::Host(host),
+        _ if !host.is_empty() && ends_here(rest) => Address::Host(host),
+        _ => Address::Unclear,
+    }
+}
+
+/// Returns whether a host of letters, digits, dots, hyphens and underscores stands for itself: no label is punycode, and the last cannot be part
+/// of an IPv4 address (URL standard, "ends in a number checker").
+pub(crate) fn is_plain(host: &str) -> bool {
+    let is_punycode =
+        |label: &str| label.len() >= 4 && label.as_bytes()[..4].eq_ignore_ascii_case(b"xn--");
+    let last = host
+        .strip_suffix('.')
+        .unwrap_or(host)
+        .rsplit('.')
+        .next()
+        .unwrap_or_default();
+    !last.starts_with(|char: char| char.is_ascii_digit()) && !host.split('.').any(is_punycode)
+}
+
+/// Parses an address against a base and insists on a web page.
+pub(crate) fn resolve(address: &str, base: Option<&Url>) -> Result<Url, Skipped> {
+    let url = Url::options()
+        .base_url(base)
+        .parse(address)
+        .map_err(|error| match error {
+            url::ParseError::IdnaError | url::ParseError::InvalidDomainCharacter => {
+                Skipped::BadHost
+            }
+            url::ParseError::InvalidIpv4Address | url::ParseError::InvalidIpv6Address => {
+                Skipped::IpAddress
+            }
+            _ => Skipped::BadUrl,
+        })?;
+    if matches!(url.scheme(), "http" | "https") {
+        Ok(url)
+    } else {
+        Err(Skipped::OtherScheme)
+    }
+}
+
+/// Appends the reversed host of a parsed URL.
+pub(crate) fn push_host_of(url: &Url, www: Www, out: &mut String) -> Result<(), Skipped> {
+    match url.host() {
+        Some(url::Host::Domain(name)) => push_reversed(name, LabelRule::Anywhere, www, out),
+        Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => Err(Skipped::IpAddress),
+        None => Err(Skipped::BadUrl),
+    }
+}
+
+/// Appends the reversed host of an absolute URL.
+pub(crate) fn push_host_of_url(url: &str, www: Www, out: &mut String) -> Result<(), Skipped> {
+    if let Address::Host(host) = classify(url.as_bytes()) {
+        let host = std::str::from_utf8(host).expect("`classify` returns ASCII");
+        if is_plain(host) && !url.starts_with('/') {
+            return push_reversed(host, LabelRule::Anywhere, www, out);
+        }
+    }
+    push_host_of(&resolve(url, None)?, www, out)
+}
+
+/// Takes the angle brackets off that old versions of wget put around `WARC-Target-URI`.
+pub(crate) fn without_angle_brackets(url: &[u8]) -> &[u8] {
+    url.strip_prefix(b"<")
+        .and_then(|url| url.strip_suffix(b">"))
+        .unwrap_or(url)
+}
+
+/// Returns the address in the `content` of a meta refresh, or in a `Refresh` header: `5; url='/x'` (HTML, section 4.2.5.3, "shared declarative
+/// refresh steps"). A refresh of the page itself has none.
+pub(crate) fn refresh_address(content: &[u8]) -> Option<&[u8]> {
+    let content = content.trim_ascii_start();
+    let time = content
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
+        .count();
+    let rest = &content[time..];
+    let separated = match rest {
+        [b';' | b',', rest @ ..] if time > 0 => rest,
+        [first, ..] if time > 0 && first.is_ascii_whitespace() => {
+            let rest = rest.trim_ascii_start();
+            rest.strip_prefix(b";")
+                .or_else(|| rest.strip_prefix(b","))
+                .unwrap_or(rest)
+        }
+        _ => return None,
+    };
+    let separated = separated.trim_ascii_start();
+    let address = after_url_equals(separated).unwrap_or(separated);
+    let address = match address {
+        [quote @ (b'"' | b'\''), rest @ ..] => {
+            rest.split(|byte| byte == quote).next().unwrap_or(rest)
+        }
+        _ => address,
+    };
+    let address = address.trim_ascii();
+    (!address.is_empty()).then_some(address)
+}
+
+fn after_url_equals(text: &[u8]) -> Option<&[u8]> {
+    let name = text
+        .get(..3)
+        .filter(|name| name.eq_ignore_ascii_case(b"url"))?;
+    let rest = text[name.len()..].trim_ascii_start().strip_prefix(b"=")?;
+    Some(rest.trim_ascii_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn host_by_url_crate(address: &str, base: &Url) -> Result<String, Skipped> {
+        let mut out = String::new();
+        push_host_of(&resolve(address, Some(base))?, Www::Keep, &mut out).map(|()| out)
+    }
+
+    /// The fast answer, or `None` where parsing must decide.
+    fn host_by_classification(address: &str, base_host: &str) -> Option<Result<String, Skipped>> {
+        match classify(address.as_bytes()) {
+            Address::SameHost => Some(Ok(base_host.to_owned())),
+            Address::OtherScheme => Some(Err(Skipped::OtherScheme)),
+            Address::Host(host) => {
+                let host = std::str::from_utf8(host).expect("`classify` returns ASCII");
+                let mut out = String::new();
+                is_plain(host).then(|| {
+                    push_reversed(host, LabelRule::Anywhere, Www::Keep, &mut out).map(|()| out)
+                })
+            }
+            Address::Unclear => None,
+        }
+    }
+
+    fn check(address: &str) -> Result<(), TestCaseError> {
+        for (base, base_host) in [
+            ("https://base.example/dir/page?q", "example.base"),
+            ("http://www.base.example", "example.base.www"),
+        ] {
+            let base = Url::parse(base).expect("a good base");
+            if let Some(answer) = host_by_classification(address, base_host) {
+                match host_by_url_crate(address, &base) {
+                    // An address of another scheme is no web page, well-formed or not.
+                    Err(_) if answer == Err(Skipped::OtherScheme) => {}
+                    expected => prop_assert_eq!(answer, expected, "{:?}", address),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn classification_agrees_with_the_url_crate(address in r"((h|H)ttps?:|[a-z]{1,3}:|)[/\\:?#]{0,3}[a-z0-9A-Z._:@%/\\?# \t\n-]{0,24}") {
+            check(&address)?;
+        }
+
+        #[test]
+        fn classification_agrees_on_hosts(address in r"(https?:)?//[wxnW1-]{0,4}(\.?[a-zA-Z0-9_-]{0,6}){1,4}\.?(:[0-9]{0,6})?([/?#].{0,6})?") {
+            check(&address)?;
+        }
+
+        #[test]
+        fn classification_agrees_on_anything(address in ".{0,20}") {
+            check(&address)?;
+        }
+    }
+
+    #[test]
+    fn plain_addresses_need_no_parsing() {
+        for address in [
+            "http://Example.com",
+            "//example.com/x",
+            "https://a-b.example.com:8080?x",
+            "/x",
+            "",
+            "#x",
+            "x/y:z",
+            "?a=http://b",
+            "mailto:a@b",
+            "javascript:void(0)",
+        ] {
+            assert_ne!(classify(address.as_bytes()), Address::Unclear, "{address}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_those_a_browser_would_ask() {
+        let host = |url: &str| {
+            let mut out = String::new();
+            push_host_of_url(url, Www::Keep, &mut out).map(|()| out)
+        };
+        for (url, reversed) in [
+            ("http://\u{1f44d}.example/", "example.xn--yp8h"),
+            ("http://\u{ff45}xample\u{3002}com/", "com.example"),
+            ("http://exa\u{ad}mple.com/", "com.example"),
+            ("http://cafe\u{301}.example/", "example.xn--caf-dma"),
+            ("http://B\u{dc}CHER.example/", "example.xn--bcher-kva"),
+            ("http://%65xample.com/", "com.example"),
+            ("http:\\\\example.com\\x", "com.example"),
+            ("http:example.com", "com.example"),
+            (" ht\ntp://example.com/ ", "com.example"),
+            ("http://user:pw@example.com:8080/", "com.example"),
+            ("http://_dmarc.example.com/", "com.example._dmarc"),
+        ] {
+            assert_eq!(host(url).as_deref(), Ok(reversed), "{url}");
+        }
+        for (url, reason) in [
+            ("http://1.2.3.4/", Skipped::IpAddress),
+            ("http://2130706433/", Skipped::IpAddress),
+            ("http://0x7f.1/", Skipped::IpAddress),
+            ("http://[::1]/", Skipped::IpAddress),
+            ("http://1.2.3.4.5/", Skipped::IpAddress),
+            ("http://localhost/", Skipped::SingleLabel),
+            ("ftp://example.com/", Skipped::OtherScheme),
+            ("//example.com/", Skipped::BadUrl),
+            ("http://a..b/", Skipped::BadHost),
+            ("http://exam!ple.com/", Skipped::BadHost),
+            ("http://xn--a.example/", Skipped::BadHost),
+        ] {
+            assert_eq!(host(url), Err(reason), "{url}");
+        }
+    }
+
+    #[test]
+    fn refresh_has_an_address_or_none() {
+        for (content, address) in [
+            ("0; url=http://example.com/", Some("http://example.com/")),
+            ("0;URL='/x'", Some("/x")),
+            ("5, /x ", Some("/x")),
+            (" 1.5 url = \"/x\"y", Some("/x")),
+            ("3 /x", Some("/x")),
+            ("0;urls", Some("urls")),
+            ("30", None),
+            ("30;", None),
+            ("url=/x", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                refresh_address(content.as_bytes()),
+                address.map(str::as_bytes),
+                "{content}"
+            );
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! A captured page: its URL, its links, and the nodes they lead to.
+
+use std::cell::OnceCell;
+
+use url::Url;
+
+use crate::browser::{self, Address};
+use crate::cc;
+use crate::host::{LabelRule, push_reversed, push_reversed_host_of};
+use crate::json::{JsonError, Span};
+use crate::page_key::push_page_key;
+use crate::redirect::{self, Head};
+use crate::registered_domain;
+use crate::skipped::SkippedCounts;
+use crate::unique::{UniqueNames, UniqueSpans};
+use crate::wat::{self, Envelope, Section, StoredLink};
+use crate::{Level, Link, LinkFilter, LinkKind, Options, Profile, Rel, Skipped};
+
+/// Buffers above this size are given back after the page that needed them.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// The most bytes of target names of one page: a base of 8 KiB before each of 100,000 links would otherwise be a gigabyte of page keys.
+const MAX_NAME_BYTES: usize = 64 << 20;
+
+/// A captured page with its links; one value is reused for page after page.
+///
+/// Memory: a copy of the record, 18 bytes a link, and the names of the page's targets.
+pub struct Page {
+    options: Options,
+    envelope: Envelope,
+    /// Whether the page has no host of its own and [`Page::adopt_base_host`] gave it one.
+    host_is_adopted: bool,
+    url: Vec<u8>,
+    host: Option<String>,
+    key: OnceCell<Option<String>>,
+    base: OnceCell<Option<Url>>,
+    targets: Targets,
+}
+
+impl Page {
+    /// Returns an empty page.
+    pub fn new(options: Options) -> Page {
+        Page {
+            options,
+            envelope: Envelope::default(),
+            host_is_adopted: false,
+            url: Vec::new(),
+            host: None,
+            key: OnceCell::new(),
+            base: OnceCell::new(),
+            targets: Targets::default(),
+        }
+    }
+
+    /// Reads the block of a WAT record: `true` if it describes the capture of a page, `false` if something else (a request, a warcinfo …).
+    ///
+    /// A page without links, or without HTML, is a page. Links that are lost on the way are counted ([`skipped`](Page::skipped)).
+    ///
+    /// # Errors
+    ///
+    /// The reason why the record gives no page. The page is empty then.
+    pub fn parse_wat(&mut self, json: &[u8]) -> Result<bool, Skipped> {
+        self.clear();
+        let parsed = self.read_wat(json);
+        if parsed != Ok(true) {
+            self.clear();
+        }
+        parsed
+    }
+
+    fn read_wat(&mut self, json: &[u8]) -> Result<bool, Skipped> {
+        if u32::try_from(json.len()).is_err() {
+            return Err(Skipped::RecordTooLarge);
+        }
+        wat::read(json, &self.options, &mut self.envelope).map_err(|error| match error {
+            JsonError::Syntax => Skipped::BadJson,
+            JsonError::TooDeep => Skipped::JsonTooDeep,
+        })?;
+        if !self.envelope.is_response {
+            return Ok(false);
+        }
+        let url = self.envelope.target_uri.ok_or(Skipped::NoTargetUri)?;
+        self.set_url(url)?;
+        if self
+            .envelope
+            .base
+            .is_some_and(|base| base.len() > self.options.max_url_bytes)
+        {
+            self.envelope.base = None;
+            self.envelope.skipped.add(Skipped::UrlTooLong);
+        }
+        self.find_host();
+        Ok(true)
+    }
+
+    /// Reads a WARC `response` record: its target URI and its block, the HTTP message. `true` if it is a redirect with an address.
+    ///
+    /// Either way the captured URL and its host are known afterwards: what was visited is a node, whatever it answered.
+    ///
+    /// # Errors
+    ///
+    /// The reason why there is no page. The page is empty then.
+    pub fn parse_redirect(
+        &mut self,
+        target_uri: &[u8],
+        http_block: &[u8],
+    ) -> Result<bool, Skipped> {
+        self.clear();
+        self.envelope.clear();
+        let head = Head { block: http_block };
+        let location = match self.options.profile {
+            Profile::Browser => head.location(),
+            Profile::Cc => head.location_for_cc(),
+        };
+        let document = match self.options.profile {
+            Profile::Browser => redirect::to_utf8(target_uri),
+            Profile::Cc => String::from_utf8_lossy(target_uri),
+        };
+        self.envelope.json.load(document.as_bytes(), 0);
+        let uri = Span {
+            start: 0,
+            end: document.len().try_into().map_err(|_| Skipped::UrlTooLong)?,
+        };
+        if let Err(reason) = self.set_url(uri) {
+            self.clear();
+            return Err(reason);
+        }
+        self.find_host();
+        let Some(location) = location else {
+            return Ok(false);
+        };
+        if location.len() > self.options.max_url_bytes {
+            self.envelope.skipped.add(Skipped::UrlTooLong);
+            return Ok(false);
+        }
+        let location = self.envelope.json.append(location.as_bytes());
+        self.envelope.push(
+            Section::Headers,
+            StoredLink {
+                url: location,
+                text: Span::default(),
+                kind: LinkKind::Redirect,
+                rel: Rel::NONE,
+            },
+        );
+        Ok(true)
+    }
+
+    /// Returns the page's URL as captured, without the angle brackets of old wget in profile [`Profile::Browser`]; empty if there is no page.
+    pub fn url(&self) -> &[u8] {
+        &self.url
+    }
+
+    /// Returns the reversed name of the page's host; `None` if it has none that could be a node.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// Returns the page's key at [`Level::Page`]; `None` if its URL cannot be a node.
+    pub fn page_key(&self) -> Option<&str> {
+        let make = || {
+            let mut key = String::new();
+            let url = browser::resolve(std::str::from_utf8(&self.url).ok()?, None).ok()?;
+            push_page_key(&url, &mut key).ok().map(|()| key)
+        };
+        self.key.get_or_init(make).as_deref()
+    }
+
+    /// Returns the number of links kept.
+    pub fn num_links(&self) -> u64 {
+        self.envelope.num_links() as u64
+    }
+
+    /// Iterates over the links as found: those of HTTP headers first, then `<link>`, `<meta>` and `<script>` of the head, then all others.
+    pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
+        let bytes = self.envelope.json.bytes();
+        let link = |stored: &StoredLink| Link {
+            url: &bytes[stored.url.range()],
+            kind: stored.kind,
+            rel: stored.rel,
+            text: &bytes[stored.text.range()],
+        };
+        self.envelope.iter().map(link)
+    }
+
+    /// Returns the URL that an address on this page stands for, as a browser resolves it, `<base>` included. The fragment is kept.
+    ///
+    /// # Errors
+    ///
+    /// The reason why it leads to no web page.
+    pub fn resolve(&self, address: &[u8]) -> Result<String, Skipped> {
+        let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
+        browser::resolve(address, self.base()).map(String::from)
+    }
+
+    /// Calls `each` once for every node that the page's links lead to, in order of first appearance; the page's own node is left out.
+    ///
+    /// Names are reversed hosts, reversed registered domains, or page keys. A page whose own node has no name has no targets. Links that lead nowhere
+    /// are counted afresh by each call.
+    pub fn for_each_target(
+        &mut self,
+        level: Level,
+        filter: &LinkFilter,
+        each: &mut dyn FnMut(&str),
+    ) {
+        let mut targets = std::mem::take(&mut self.targets);
+        targets.start();
+        if let Some(own) = self.own_name(level) {
+            targets.names.insert(own);
+            for link in self
+                .envelope
+                .iter()
+                .filter(|link| filter.takes(link.kind, link.rel))
+            {
+                let found = match level {
+                    Level::Page => self.push_target_page(link, &mut targets),
+                    Level::Host | Level::Domain => self.push_target_host(link, &mut targets),
+                };
+                match found {
+                    Ok(true) => targets.report(level, &self.options, each),
+                    Ok(false) => {}
+                    Err(reason) => targets.skipped.add(reason),
+                }
+            }
+        }
+        self.targets = targets;
+    }
+
+    /// Iterates over the reasons for which links of this page were lost, and how many: while it was read, and by the last
+    /// [`for_each_target`](Page::for_each_target).
+    pub fn skipped(&self) -> impl Iterator<Item = (Skipped, u64)> {
+        let counts = |reason| {
+            (
+                reason,
+                self.envelope.skipped.get(reason) + self.targets.skipped.get(reason),
+            )
+        };
+        Skipped::ALL
+            .into_iter()
+            .map(counts)
+            .filter(|&(_, count)| count > 0)
+    }
+
+    fn clear(&mut self) {
+        self.envelope.clear();
+        self.envelope.shrink(KEPT_BYTES);
+        self.targets.start();
+        self.host_is_adopted = false;
+        self.url.clear();
+        self.host = None;
+        self.key = OnceCell::new();
+        self.base = OnceCell::new();
+    }
+
+    fn set_url(&mut self, span: Span) -> Result<(), Skipped> {
+        let url = &self.envelope.json.bytes()[span.range()];
+        if url.len() > self.options.max_url_bytes {
+            return Err(Skipped::UrlTooLong);
+        }
+        let url = match self.options.profile {
+            Profile::Browser => browser::without_angle_brackets(url),
+            Profile::Cc => url,
+        };
+        self.url.extend_from_slice(url);
+        Ok(())
+    }
+
+    fn find_host(&mut self) {
+        let mut host = String::new();
+        let named = push_reversed_host_of(&self.url, &self.options, &mut host);
+        if named.is_ok() {
+            self.host = Some(host);
+        } else if self.options.profile == Profile::Cc && self.push_base_host(&mut host).is_ok() {
+            self.adopt_base_host(host);
+        }
+    }
+
+    /// Lets the base stand for a page whose own host is no node, if the page then has an edge: Common Crawl's job does so for the links of the HTML,
+    /// not for those of the headers, and not for a page without edges.
+    fn adopt_base_host(&mut self, base_host: String) {
+        self.host = Some(base_host);
+        self.host_is_adopted = true;
+        let mut num_targets = 0;
+        self.for_each_target(Level::Host, &LinkFilter::default(), &mut |_| {
+            num_targets += 1
+        });
+        self.targets.start();
+        if num_targets == 0 {
+            self.host = None;
+        }
+    }
+
+    fn own_name(&self, level: Level) -> Option<&str> {
+        match level {
+            Level::Host => self.host(),
+            Level::Domain => self
+                .host()
+                .map(|host| registered_domain(host, self.options.private_suffixes).unwrap_or(host)),
+            Level::Page => self.page_key(),
+        }
+    }
+
+    /// Returns what addresses of this page are relative to: the first `<base href>` if it leads to a web page, else the page (HTML, section 4.2.3).
+    fn base(&self) -> Option<&Url> {
+        let make = || {
+            let page = browser::resolve(std::str::from_utf8(&self.url).ok()?, None).ok()?;
+            let base = self.envelope.base.and_then(|base| {
+                std::str::from_utf8(&self.envelope.json.bytes()[base.range()]).ok()
+            });
+            Some(
+                base.and_then(|base| browser::resolve(base, Some(&page)).ok())
+                    .unwrap_or(page),
+            )
+        };
+        self.base.get_or_init(make).as_ref()
+    }
+
+    /// Writes the key of the page that a link leads to; `false` if it is known to be no new one.
+    fn push_target_page(&self, link: &StoredLink, targets: &mut Targets) -> Result<bool, Skipped> {
+        let document = self.envelope.json.bytes();
+        if !targets.seen.insert(link.url, document) {
+            return Ok(false);
+        }
+        let address =
+            std::str::from_utf8(&document[link.url.range()]).map_err(|_| Skipped::BadUrl)?;
+        targets.name.clear();
+        push_page_key(&browser::resolve(address, self.base())?, &mut targets.name)?;
+        Ok(true)
+    }
+
+    /// Writes the reversed host that a link leads to; `false` if it is known to be no new one.
+    fn push_target_host(&self, link: &StoredLink, targets: &mut Targets) -> Result<bool, Skipped> {
+        let address = &self.envelope.json.bytes()[link.url.range()];
+        match self.options.profile {
+            Profile::Cc => self.push_host_for_cc(link, address, targets),
+            Profile::Browser => self.push_host_for_browser(link, address, targets),
+        }
+    }
+
+    fn push_host_for_browser(
+        &self,
+        link: &StoredLink,
+        address: &[u8],
+        targets: &mut Targets,
+    ) -> Result<bool, Skipped> {
+        match browser::classify(address) {
+            Address::SameHost => return self.push_host_of_relative(targets),
+            Address::OtherScheme => return Err(Skipped::OtherScheme),
+            Address::Host(host) => {
+                if !self.is_new_spelling(link, address, host, targets) {
+                    return Ok(false);
+                }
+                let host = std::str::from_utf8(host).map_err(|_| Skipped::BadUrl)?;
+                if browser::is_plain(host) {
+                    push_reversed(
+                        host,
+                        LabelRule::Anywhere,
+                        self.options.www,
+                        &mut targets.name,
+                    )?;
+                    return Ok(true);
+                }
+            }
+            Address::Unclear => targets.name.clear(),
+        }
+        let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
+        browser::push_host_of(
+            &browser::resolve(address, self.base())?,
+            self.options.www,
+            &mut targets.name,
+        )?;
+        Ok(true)
+    }
+
+    fn push_host_for_cc(
+        &self,
+        link: &StoredLink,
+        address: &[u8],
+        targets: &mut Targets,
+    ) -> Result<bool, Skipped> {
+        let is_header = matches!(link.kind, LinkKind::Header | LinkKind::Redirect);
+        if is_header && self.host_is_adopted {
+            return Ok(false);
+        }
+        if !is_header && !cc::is_global(address) {
+            return self.push_host_of_relative(targets);
+        }
+        let Some(host) = cc::common_host(address) else {
+            targets.name.clear();
+            let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
+            cc::push_host_of_url(address, self.options.www, &mut targets.name)?;
+            return Ok(true);
+        };
+        if !self.is_new_spelling(link, address, host, targets) {
+            return Ok(false);
+        }
+        let host = std::str::from_utf8(host).map_err(|_| Skipped::BadUrl)?;
+        cc::push_host(host, self.options.www, &mut targets.name)?;
+        Ok(true)
+    }
+
+    /// Returns whether a host was not seen on this page in just this spelling. The last one is compared first: links come in runs.
+    fn is_new_spelling(
+        &self,
+        link: &StoredLink,
+        address: &[u8],
+        host: &[u8],
+        targets: &mut Targets,
+    ) -> bool {
+        let document = self.envelope.json.bytes();
+        if &document[targets.last_host.range()] == host {
+            return false;
+        }
+        let offset = host.as_ptr() as usize - address.as_ptr() as usize;
+        let start = link.url.start + offset as u32;
+        targets.last_host = Span {
+            start,
+            end: start + host.len() as u32,
+        };
+        targets.name.clear();
+        targets.seen.insert(targets.last_host, document)
+    }
+
+    /// Writes the host of a relative address: the base's, if that is not the page's.
+    fn push_host_of_relative(&self, targets: &mut Targets) -> Result<bool, Skipped> {
+        if self.envelope.base.is_none() || targets.relative_seen {
+            return Ok(false);
+        }
+        targets.relative_seen = true;
+        targets.name.clear();
+        match self.options.profile {
+            Profile::Cc => self.push_base_host(&mut targets.name)?,
+            Profile::Browser => {
+                let base = self.base().ok_or(Skipped::BadUrl)?;
+                browser::push_host_of(base, self.options.www, &mut targets.name)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Appends the base's host by the rules of Common Crawl's job.
+    fn push_base_host(&self, out: &mut String) -> Result<(), Skipped> {
+        let text = |bytes| std::str::from_utf8(bytes).map_err(|_| Skipped::BadUrl);
+        let base = self.envelope.base.ok_or(Skipped::BadUrl)?;
+        cc::push_base_host(
+            text(&self.url)?,
+            text(&self.envelope.json.bytes()[base.range()])?,
+            self.options.www,
+            out,
+        )
+    }
+}
+
+/// What [`Page::for_each_target`] remembers while it goes through the links. Reused from page to page.
+#[derive(Default)]
+struct Targets {
+    /// The name at hand.
+    name: String,
+    /// Names reported, and the page's own.
+    names: UniqueNames,
+    num_name_bytes: usize,
+    /// Hosts (or addresses, at [`Level::Page`]) as spelled in the document.
+    seen: UniqueSpans,
+    last_host: Span,
+    relative_seen: bool,
+    skipped: SkippedCounts,
+}
+
+impl Targets {
+    fn start(&mut self) {
+        self.names.clear();
+        self.num_name_bytes = 0;
+        self.seen.clear();
+        self.last_host = Span::default();
+        self.relative_seen = false;
+        self.skipped.clear();
+    }
+
+    /// Reports the name at hand if it is new.
+    fn report(&mut self, level: Level, options: &Options, each: &mut dyn FnMut(&str)) {
+        let name = match level {
+            Level::Domain => {
+                registered_domain(&self.name, options.private_suffixes).unwrap_or(&self.name)
+            }
+            Level::Host | Level::Page => &self.name,
+        };
+        if self.num_name_bytes + name.len() > MAX_NAME_BYTES {
+            self.skipped.add(Skipped::TooManyLinks);
+        } else if self.names.insert(name) {
+            self.num_name_bytes += name.len();
+            each(name);
+        }
+    }
+}
