@@ -1,1 +1,53 @@
 #![doc = include_str!("../README.md")]
+
+mod adjacency;
+mod array;
+mod builder;
+mod column;
+mod error;
+mod fold;
+mod graph;
+mod harmonic;
+mod id_builder;
+mod id_maps;
+mod interner;
+mod manifest;
+mod mapping;
+mod merge;
+mod names;
+mod pagerank;
+mod positions;
+mod sorter;
+mod transpose;
+mod verify;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use adjacency::Adjacency;
+pub use builder::{BuilderOptions, GraphBuilder};
+pub use column::{Column, ColumnValue};
+pub use error::Error;
+pub use fold::{FoldOptions, fold};
+pub use graph::Graph;
+pub use harmonic::{
+    Harmonic, HarmonicOptions, HarmonicStep, harmonic, harmonic_exact, harmonic_memory_bytes,
+};
+pub use id_builder::{IdGraph, IdGraphBuilder, IdGraphOptions};
+pub use merge::{MergeOptions, Progress, SelfLoops, merge};
+pub use names::{MAX_NAME_BYTES, Names};
+pub use pagerank::{
+    Dangling, Iteration, PageRank, PageRankOptions, pagerank, pagerank_memory_bytes,
+};
+pub use positions::positions;
+pub use transpose::transpose;
+
+/// Spreads the bits of a number: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014). Part of
+/// the definition of harmonic estimates, so it never changes.
+fn mix64(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}

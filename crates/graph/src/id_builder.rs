@@ -1,0 +1,143 @@
+//! Integer edges in any order to a graph without names, within a memory budget.
+
+use crate::Error;
+use crate::graph::Graph;
+use crate::manifest::{Flags, MAX_NODES};
+use crate::merge::{SelfLoops, Tick};
+use crate::sorter::{Record, Sorter};
+use crate::transpose::write_incoming;
+use crate::writer::{
+    AdjacencyWriter, Direction, GraphWriter, check_free, check_num_nodes, work_bytes,
+};
+use std::path::{Path, PathBuf};
+
+/// How integer edges are taken.
+#[derive(Debug, Clone)]
+pub struct IdGraphOptions {
+    /// Memory for sorting. Default: 1 GiB.
+    pub memory_bytes: usize,
+    /// Default: dropped; their node stays.
+    pub self_loops: SelfLoops,
+}
+
+impl Default for IdGraphOptions {
+    fn default() -> Self {
+        IdGraphOptions {
+            memory_bytes: 1 << 30,
+            self_loops: SelfLoops::Drop,
+        }
+    }
+}
+
+/// Collects edges between integers, which are kept as node ids, and writes them as a graph.
+pub struct IdGraphBuilder {
+    options: IdGraphOptions,
+    tmp: PathBuf,
+    sorter: Sorter<u64>,
+    max_id: Option<u32>,
+}
+
+/// The graph of an [`IdGraphBuilder`] and what went into it.
+#[derive(Debug)]
+pub struct IdGraph {
+    /// The graph.
+    pub graph: Graph,
+    /// Edges given.
+    pub edges_read: u64,
+    /// Edges given again.
+    pub duplicates: u64,
+    /// Different edges from a node to itself, kept or dropped.
+    pub self_loops: u64,
+}
+
+impl IdGraphBuilder {
+    /// Starts a graph; `tmp` is an existing directory for sorted runs.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when `tmp` is not there, [`Error::Memory`] when the budget cannot be had.
+    pub fn new(tmp: &Path, options: IdGraphOptions) -> Result<Self, Error> {
+        std::fs::read_dir(tmp).map_err(Error::io(tmp, "read"))?;
+        let sorter = Sorter::new(tmp, work_bytes(options.memory_bytes), None)?;
+        Ok(IdGraphBuilder {
+            options,
+            tmp: tmp.to_path_buf(),
+            sorter,
+            max_id: None,
+        })
+    }
+
+    /// Adds an edge.
+    ///
+    /// # Errors
+    /// [`Error::TooManyNodes`] for the id 2^32 - 1; [`Error::Io`] from a sorted run.
+    #[inline]
+    pub fn push(&mut self, source: u32, target: u32) -> Result<(), Error> {
+        let max_id = source.max(target);
+        check_num_nodes(u64::from(max_id) + 1, MAX_NODES)?;
+        self.max_id = self.max_id.max(Some(max_id));
+        self.sorter.push(Record::new(source, target, 1))
+    }
+
+    /// Writes the graph at `out`, which must be free, and opens it. It has `num_nodes` nodes, or the
+    /// largest id + 1.
+    ///
+    /// # Errors
+    /// [`Error::Option`] when `num_nodes` is too small for the ids; otherwise as
+    /// [`GraphBuilder::finish`](crate::GraphBuilder::finish).
+    pub fn finish(self, num_nodes: Option<u64>, out: &Path) -> Result<IdGraph, Error> {
+        check_free(out)?;
+        let least = self.max_id.map_or(0, |id| u64::from(id) + 1);
+        let n = num_nodes.unwrap_or(least);
+        check_num_nodes(n, MAX_NODES)?;
+        if n < least {
+            let expected = format!("at least {least}, the largest id + 1");
+            return Err(Error::Option {
+                option: "num_nodes",
+                expected,
+                found: n.to_string(),
+            });
+        }
+        let keep_loops = self.options.self_loops == SelfLoops::Keep;
+        let mut writer = GraphWriter::create(out, flags(keep_loops))?;
+        let mut adjacency = AdjacencyWriter::create(&writer, Direction::Outgoing)?;
+        let edges_read = self.sorter.pushed();
+        let (mut unique, mut self_loops) = (0, 0);
+        self.sorter.finish(&mut |record| {
+            let is_loop = record.first() == record.second();
+            unique += 1;
+            self_loops += u64::from(is_loop);
+            if is_loop && !keep_loops {
+                Ok(())
+            } else {
+                adjacency.push(record.first(), record.second(), 1)
+            }
+        })?;
+        let m = adjacency.finish(n, &mut writer)?;
+        write_incoming(
+            &mut writer,
+            n,
+            m,
+            &self.tmp,
+            self.options.memory_bytes,
+            &mut Tick::silent(),
+        )?;
+        let graph = writer.finish(n, m)?;
+        Ok(IdGraph {
+            graph,
+            edges_read,
+            duplicates: edges_read - unique,
+            self_loops,
+        })
+    }
+}
+
+fn flags(self_loops: bool) -> Flags {
+    Flags {
+        names: false,
+        incoming: true,
+        edge_pages: false,
+        node_pages: false,
+        node_hosts: false,
+        self_loops,
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests that need a whole graph: laws, damage, ranks, reference answers.
+
+mod damage;
+mod laws;
+mod ranks;
+mod reference;
+mod util;

@@ -1,0 +1,369 @@
+//! Scores with answers from outside the code.
+
+use super::util::{eight_nodes, go_on, id_graph, with_threads};
+use crate::harmonic::Search;
+use crate::{
+    BuilderOptions, Dangling, Error, Graph, HarmonicOptions, HarmonicStep, PageRank,
+    PageRankOptions, harmonic, harmonic_exact, harmonic_memory_bytes, pagerank,
+    pagerank_memory_bytes,
+};
+use std::ops::ControlFlow;
+
+pub(super) fn exact_options() -> PageRankOptions {
+    PageRankOptions {
+        tolerance: 1e-15,
+        max_iterations: 1000,
+        ..PageRankOptions::default()
+    }
+}
+
+fn rank(graph: &Graph, options: &PageRankOptions) -> PageRank {
+    pagerank(graph, options, &mut go_on).unwrap()
+}
+
+fn assert_close(scores: &[f64], expected: &[f64]) {
+    assert_eq!(scores.len(), expected.len());
+    for (node, (score, expected)) in scores.iter().zip(expected).enumerate() {
+        assert!(
+            (score - expected).abs() <= 1e-12,
+            "node {node}: {score} is not {expected}"
+        );
+    }
+}
+
+fn go(_: HarmonicStep) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Serial PageRank that pushes along outgoing edges and knows nothing of blocks.
+fn push_pagerank(graph: &Graph, options: &PageRankOptions, iterations: usize) -> Vec<f64> {
+    let n = graph.num_nodes() as usize;
+    let uniform = vec![1.0; n];
+    let preference = options.personalize.as_ref().unwrap_or(&uniform);
+    let total: f64 = preference.iter().sum();
+    let mut scores = vec![1.0 / n as f64; n];
+    for _ in 0..iterations {
+        let mut next: Vec<f64> = preference
+            .iter()
+            .map(|p| (1.0 - options.damping) * p / total)
+            .collect();
+        for u in 0..n {
+            let targets = graph.outgoing().neighbors(u as u32);
+            let weights: Vec<f64> = match graph.outgoing().pages(u as u32) {
+                Some(pages) if options.weighted => {
+                    pages.iter().map(|&pages| f64::from(pages)).collect()
+                }
+                _ => vec![1.0; targets.len()],
+            };
+            let sum: f64 = weights.iter().sum();
+            for (&v, weight) in targets.iter().zip(&weights) {
+                next[v as usize] += options.damping * scores[u] * weight / sum;
+            }
+            if targets.is_empty() {
+                for v in 0..n {
+                    let share = match options.dangling {
+                        Dangling::Uniform => 1.0 / n as f64,
+                        Dangling::Preference => preference[v] / total,
+                        Dangling::None => 0.0,
+                    };
+                    next[v] += options.damping * scores[u] * share;
+                }
+            }
+        }
+        scores = next;
+    }
+    scores
+}
+
+#[test]
+fn clique_and_cycle_are_uniform() {
+    let clique: Vec<_> = (0..5)
+        .flat_map(|u| (0..5).map(move |v| (u, v)))
+        .filter(|(u, v)| u != v)
+        .collect();
+    let (_dir, graph) = id_graph(&clique, 5);
+    assert_close(&rank(&graph, &exact_options()).scores, &[0.2; 5]);
+    let cycle: Vec<_> = (0..7).map(|u| (u, (u + 1) % 7)).collect();
+    let (_dir, graph) = id_graph(&cycle, 7);
+    let ranks = rank(&graph, &exact_options());
+    assert_close(&ranks.scores, &[1.0 / 7.0; 7]);
+    assert!(
+        ranks.converged && ranks.iterations < 5,
+        "starts at the answer"
+    );
+}
+
+#[test]
+fn star_with_edges_both_ways() {
+    // c = (1 - a)/n + a k l, l = (1 - a)/n + a c / k, with k leaves: c = (1 - a)(1 + a k)/(n (1 - a^2)).
+    let (a, k) = (0.85, 9.0);
+    let star: Vec<_> = (1..10).flat_map(|leaf| [(0, leaf), (leaf, 0)]).collect();
+    let (_dir, graph) = id_graph(&star, 10);
+    let center = (1.0 + a * k) / (10.0 * (1.0 + a));
+    let mut expected = vec![(1.0 - center) / k; 10];
+    expected[0] = center;
+    assert_close(&rank(&graph, &exact_options()).scores, &expected);
+}
+
+#[test]
+fn dangling_sink() {
+    // 0 -> 1: x0 = (1 - a)/2 + a x1/2, and x0 + x1 = 1, so x0 = 1/(2 + a).
+    let (_dir, graph) = id_graph(&[(0, 1)], 2);
+    let x = 1.0 / 2.85;
+    let ranks = rank(&graph, &exact_options());
+    assert_close(&ranks.scores, &[x, 1.0 - x]);
+    // All jumps go to 1, and dangling score too: nothing ever comes to 0.
+    let personalize = Some(vec![0.0, 3.0]);
+    let options = PageRankOptions {
+        personalize,
+        dangling: Dangling::Preference,
+        ..exact_options()
+    };
+    assert_close(&rank(&graph, &options).scores, &[0.0, 1.0]);
+    // Lost score: x0 = (1 - a)/2, x1 = (1 - a)/2 (1 + a).
+    let options = PageRankOptions {
+        dangling: Dangling::None,
+        ..exact_options()
+    };
+    assert_close(&rank(&graph, &options).scores, &[0.075, 0.075 * 1.85]);
+}
+
+#[test]
+fn pages_weigh_edges() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = super::util::World::default();
+    for (u, v, pages) in [("a", "b", 3), ("a", "c", 1), ("b", "a", 1), ("c", "a", 7)] {
+        world.edges.push((u.into(), v.into(), pages));
+    }
+    let graph = world.build(
+        BuilderOptions::default(),
+        dir.path(),
+        &dir.path().join("graph"),
+    );
+    let options = PageRankOptions {
+        weighted: true,
+        ..exact_options()
+    };
+    // a gets all of b and c: a = (1 - d)/3 + d (1 - a); b = (1 - d)/3 + d 3/4 a.
+    let a = (0.05 + 0.85) / 1.85;
+    assert_close(
+        &rank(&graph, &options).scores,
+        &[a, 0.05 + 0.6375 * a, 0.05 + 0.2125 * a],
+    );
+}
+
+#[test]
+fn pull_agrees_with_push() {
+    let (_dir, graph) = eight_nodes().graph();
+    let personalize = Some(vec![1.0, 0.0, 2.0, 0.5, 0.0, 0.0, 3.0, 1.0]);
+    for dangling in [Dangling::Uniform, Dangling::Preference, Dangling::None] {
+        for personalize in [None, personalize.clone()] {
+            for weighted in [false, true] {
+                let options = PageRankOptions {
+                    dangling,
+                    personalize: personalize.clone(),
+                    weighted,
+                    ..exact_options()
+                };
+                assert_close(
+                    &rank(&graph, &options).scores,
+                    &push_pagerank(&graph, &options, 300),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_leave_no_trace() {
+    // 200,000 nodes in four blocks, a hub, chains, a third of the nodes dangling.
+    let n = 200_000u32;
+    let edges: Vec<_> = (0..n)
+        .filter(|u| u % 3 != 0)
+        .flat_map(|u| {
+            [
+                (u, 0),
+                (u, (u * 7_919) % n),
+                (u, (u + 1) % n),
+                (u, (u / 2) * 3 % n),
+            ]
+        })
+        .collect();
+    let (_dir, graph) = id_graph(&edges, u64::from(n));
+    let bits = |scores: Vec<f64>| scores.into_iter().map(f64::to_bits).collect::<Vec<u64>>();
+    let options = PageRankOptions {
+        max_iterations: 20,
+        ..PageRankOptions::default()
+    };
+    // For balls a smaller one, of six tasks: the chain makes many steps.
+    let near: Vec<_> = edges
+        .iter()
+        .copied()
+        .filter(|&(u, v)| u < 6_000 && v < 6_000)
+        .collect();
+    let (_dir, small) = id_graph(&near, 6_000);
+    let run = || {
+        let ranks = rank(&graph, &options);
+        let harmonic = harmonic(&small, &HarmonicOptions { log2m: 5 }, &mut go).unwrap();
+        let places = crate::positions(&ranks.scores);
+        (
+            bits(ranks.scores),
+            ranks.residual.to_bits(),
+            bits(harmonic.scores),
+            places,
+        )
+    };
+    let alone = with_threads(1, run);
+    for threads in [2, 3, 7] {
+        assert!(with_threads(threads, run) == alone, "{threads} threads");
+    }
+}
+
+#[test]
+fn error_bound_holds() {
+    let (_dir, graph) = eight_nodes().graph();
+    let exact = rank(&graph, &exact_options()).scores;
+    for iterations in 1..30 {
+        let options = PageRankOptions {
+            max_iterations: iterations,
+            tolerance: 0.0,
+            ..PageRankOptions::default()
+        };
+        let ranks = rank(&graph, &options);
+        let error: f64 = ranks
+            .scores
+            .iter()
+            .zip(&exact)
+            .map(|(a, b)| (a - b).abs())
+            .sum();
+        assert!(
+            error <= ranks.error_bound + 1e-14 && !ranks.converged,
+            "{error} after {iterations}"
+        );
+        assert_eq!(ranks.error_bound, ranks.residual * 0.85 / (1.0 - 0.85));
+    }
+}
+
+#[test]
+fn options_out_of_range_are_refused() {
+    let (_dir, graph) = eight_nodes().graph();
+    let default = PageRankOptions::default;
+    let bad = [
+        PageRankOptions {
+            damping: 1.0,
+            ..default()
+        },
+        PageRankOptions {
+            damping: f64::NAN,
+            ..default()
+        },
+        PageRankOptions {
+            tolerance: -1.0,
+            ..default()
+        },
+        PageRankOptions {
+            personalize: Some(vec![1.0; 7]),
+            ..default()
+        },
+        PageRankOptions {
+            personalize: Some(vec![0.0; 8]),
+            ..default()
+        },
+        PageRankOptions {
+            personalize: Some(vec![f64::INFINITY; 8]),
+            ..default()
+        },
+    ];
+    for options in bad {
+        assert!(
+            matches!(
+                pagerank(&graph, &options, &mut go_on),
+                Err(Error::Option { .. })
+            ),
+            "{options:?}"
+        );
+    }
+    assert!(matches!(
+        harmonic(&graph, &HarmonicOptions { log2m: 3 }, &mut go),
+        Err(Error::Option { .. })
+    ));
+    let (_dir, plain) = id_graph(&[(0, 1)], 2);
+    let weighted = PageRankOptions {
+        weighted: true,
+        ..default()
+    };
+    assert!(matches!(
+        pagerank(&plain, &weighted, &mut go_on),
+        Err(Error::Incompatible { .. })
+    ));
+}
+
+#[test]
+fn callbacks_interrupt() {
+    let (_dir, graph) = eight_nodes().graph();
+    let result = pagerank(&graph, &PageRankOptions::default(), &mut |_| {
+        ControlFlow::Break(())
+    });
+    assert!(matches!(result, Err(Error::Interrupted)));
+    let result = harmonic(&graph, &HarmonicOptions::default(), &mut |_| {
+        ControlFlow::Break(())
+    });
+    assert!(matches!(result, Err(Error::Interrupted)));
+}
+
+#[test]
+fn no_nodes_no_scores() {
+    let (_dir, graph) = id_graph(&[], 0);
+    let ranks = rank(&graph, &PageRankOptions::default());
+    assert!(ranks.scores.is_empty() && ranks.converged);
+    assert!(
+        harmonic(&graph, &HarmonicOptions::default(), &mut go)
+            .unwrap()
+            .scores
+            .is_empty()
+    );
+}
+
+#[test]
+fn memory_is_told_beforehand() {
+    assert_eq!(pagerank_memory_bytes(1_000_000_000), 16_000_000_000);
+    assert_eq!(harmonic_memory_bytes(1_000_000, 10), 2_066_000_000);
+}
+
+#[test]
+fn harmonic_of_chain_and_star_in_closed_form() {
+    // 0 -> 1 -> ... -> 49: node v has the harmonic number H(v).
+    let chain: Vec<_> = (0..49).map(|u| (u, u + 1)).collect();
+    let (_dir, graph) = id_graph(&chain, 50);
+    let exact = harmonic_exact(&graph, &mut go).unwrap();
+    let expected: Vec<f64> = (0..50)
+        .map(|v| (1..=v).map(|d| 1.0 / f64::from(d)).sum())
+        .collect();
+    assert_close(&exact.scores, &expected);
+    assert_eq!(exact.iterations, 49);
+    let estimate = harmonic(&graph, &HarmonicOptions { log2m: 14 }, &mut go).unwrap();
+    assert_eq!(estimate.iterations, 49);
+    for (estimate, expected) in estimate.scores.iter().zip(&expected) {
+        assert!(
+            (estimate - expected).abs() <= 0.04 * expected,
+            "{estimate} is not {expected}"
+        );
+    }
+    let star: Vec<_> = (1..100).map(|leaf| (leaf, 0)).collect();
+    let (_dir, graph) = id_graph(&star, 100);
+    let exact = harmonic_exact(&graph, &mut go).unwrap();
+    assert_eq!(
+        (exact.scores[0], exact.scores[1], exact.iterations),
+        (99.0, 0.0, 1)
+    );
+}
+
+#[test]
+fn search_counts_what_reaches_a_node() {
+    let (_dir, graph) = eight_nodes().graph();
+    let mut search = Search::new(8);
+    let bank = search.run(&graph, 3).unwrap();
+    // shop at 1, example.com at 2, www and news at 3, wiki at 4.
+    assert_eq!((bank.nodes, bank.radius), (5, 4));
+    assert!((bank.harmonic - (1.0 + 0.5 + 2.0 / 3.0 + 0.25)).abs() < 1e-15);
+}

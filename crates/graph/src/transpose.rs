@@ -1,0 +1,149 @@
+//! Edges by source to edges by target.
+//!
+//! All edges are sorted by (target, source), in memory when they fit the budget, otherwise in runs
+//! on disk; both read and write sequentially. 8 bytes per edge, 16 with pages, in memory or scratch.
+
+use crate::Error;
+use crate::adjacency::Adjacency;
+use crate::array::Array;
+use crate::graph::Graph;
+use crate::merge::Tick;
+use crate::sorter::{Record, Sorter};
+use crate::writer::{AdjacencyWriter, Direction, GraphWriter, NamesWriter, work_bytes};
+use std::path::Path;
+
+/// Writes the graph with every edge turned round at `out`; names and counts of nodes stay.
+///
+/// Sorts within `memory_bytes`, with scratch in the directory `tmp`. Twice is the identity.
+///
+/// # Errors
+/// [`Error::Exists`] when something is at `out`, [`Error::Io`], and [`Error::Corrupt`] when the
+/// graph is damaged. Nothing is left behind.
+pub fn transpose(
+    graph: &Graph,
+    out: &Path,
+    tmp: &Path,
+    memory_bytes: usize,
+) -> Result<Graph, Error> {
+    let one_way = graph.one_way();
+    let mut writer = GraphWriter::create(
+        out,
+        crate::manifest::Flags {
+            incoming: true,
+            ..one_way.flags()
+        },
+    )?;
+    if let Some(names) = graph.names() {
+        let mut names_writer = NamesWriter::create(&writer)?;
+        for id in 0..graph.num_nodes() as u32 {
+            names_writer.push(names.checked(id)?)?;
+        }
+        names_writer.finish(&mut writer)?;
+    }
+    if let Some(pages) = graph.node_pages() {
+        let mut array = writer.array("node_pages")?;
+        array.extend(pages)?;
+        writer.finish_array(array)?;
+    }
+    if let Some(hosts) = graph.node_hosts() {
+        let mut array = writer.array("node_hosts")?;
+        array.extend(hosts)?;
+        writer.finish_array(array)?;
+    }
+    let (n, m) = (graph.num_nodes(), graph.num_edges());
+    let tick = &mut Tick::silent();
+    write_turned(
+        graph.outgoing(),
+        Direction::Outgoing,
+        &mut writer,
+        tmp,
+        memory_bytes,
+        tick,
+    )?;
+    write_incoming(&mut writer, n, m, tmp, memory_bytes, tick)?;
+    writer.finish(n, m)
+}
+
+/// Adds the incoming direction to a graph whose outgoing one is written.
+pub(crate) fn write_incoming(
+    writer: &mut GraphWriter,
+    num_nodes: u64,
+    num_edges: u64,
+    tmp: &Path,
+    memory_bytes: usize,
+    tick: &mut Tick<'_>,
+) -> Result<(), Error> {
+    let dir = writer.dir().to_path_buf();
+    let offsets = Array::<u64>::open(&dir, "out_offsets", num_nodes + 1)?;
+    let targets = Array::<u32>::open(&dir, "out_targets", num_edges)?;
+    let pages = match writer.flags().edge_pages {
+        true => Some(Array::<u32>::open(&dir, "out_pages", num_edges)?),
+        false => None,
+    };
+    let pages = pages.as_ref().map(Array::as_slice);
+    let outgoing = Adjacency::new(
+        offsets.as_slice(),
+        targets.as_slice(),
+        pages,
+        targets.path(),
+    );
+    write_turned(
+        outgoing,
+        Direction::Incoming,
+        writer,
+        tmp,
+        memory_bytes,
+        tick,
+    )
+}
+
+fn write_turned(
+    edges: Adjacency<'_>,
+    direction: Direction,
+    writer: &mut GraphWriter,
+    tmp: &Path,
+    memory_bytes: usize,
+    tick: &mut Tick<'_>,
+) -> Result<(), Error> {
+    match edges.has_pages() {
+        true => write_sorted_by_target::<u128>(edges, direction, writer, tmp, memory_bytes, tick),
+        false => write_sorted_by_target::<u64>(edges, direction, writer, tmp, memory_bytes, tick),
+    }
+}
+
+fn write_sorted_by_target<R: Record>(
+    edges: Adjacency<'_>,
+    direction: Direction,
+    writer: &mut GraphWriter,
+    tmp: &Path,
+    memory_bytes: usize,
+    tick: &mut Tick<'_>,
+) -> Result<(), Error> {
+    let n = edges.num_nodes();
+    let mut sorter = Sorter::<R>::new(
+        tmp,
+        work_bytes(memory_bytes),
+        Some(edges.num_edges() as u64),
+    )?;
+    for source in 0..n as u32 {
+        let list = edges.list(source)?;
+        tick.edges(list.targets.len() as u64)?;
+        for (place, &target) in list.targets.iter().enumerate() {
+            if target as usize >= n {
+                return Err(edges.bad_neighbor(source, target));
+            }
+            sorter.push(R::new(
+                target,
+                source,
+                list.pages.map_or(1, |pages| pages[place]),
+            ))?;
+        }
+    }
+    let mut adjacency = AdjacencyWriter::create(writer, direction)?;
+    sorter.finish(&mut |record: R| {
+        tick.edges(1)?;
+        adjacency.push(record.first(), record.second(), record.pages())
+    })?;
+    adjacency.finish(n as u64, writer)?;
+    Ok(())
+}

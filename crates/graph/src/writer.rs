@@ -1,0 +1,333 @@
+//! Writes graph directories: temporary beside the final name, sync, rename.
+
+use crate::Error;
+use crate::array::{ArrayInfo, ArrayWriter, Element};
+use crate::graph::{Graph, OneWayGraph};
+use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, layout};
+use std::fs::{File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Memory that the writers of one graph hold together, with the buffers of a merge's id maps.
+pub(crate) const WRITE_BUFFERS_BYTES: usize = 4 << 20;
+
+/// The least working memory that sorting gets, however small the budget.
+pub(crate) const MIN_WORK_BYTES: usize = 16 << 10;
+
+/// Returns what of a memory budget is left for sorting.
+pub(crate) fn work_bytes(memory_bytes: usize) -> usize {
+    memory_bytes
+        .saturating_sub(WRITE_BUFFERS_BYTES)
+        .max(MIN_WORK_BYTES)
+}
+
+/// A graph directory being written. Dropped before [`finish`](Self::finish), it leaves nothing.
+pub(crate) struct GraphWriter {
+    out: PathBuf,
+    temporary: TempDir,
+    durable: bool,
+    flags: Flags,
+    infos: Vec<ArrayInfo>,
+}
+
+impl GraphWriter {
+    /// Starts a graph that will be at `out`, in the hidden directory `.NAME.tmp-…` beside it.
+    pub(crate) fn create(out: &Path, flags: Flags) -> Result<Self, Error> {
+        check_free(out)?;
+        let parent = parent_of(out);
+        let name = out.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = tempfile::Builder::new()
+            .prefix(&format!(".{name}.tmp-"))
+            // As `mkdir` would: the umask decides, not the private default of temporary files.
+            .permissions(Permissions::from_mode(0o777))
+            .tempdir_in(parent)
+            .map_err(Error::io(parent, "create a directory in"))?;
+        Ok(GraphWriter {
+            out: out.to_path_buf(),
+            temporary,
+            durable: true,
+            flags,
+            infos: Vec::new(),
+        })
+    }
+
+    /// Starts a scratch graph: nothing is synced, since after a crash nobody reads it.
+    pub(crate) fn create_scratch(out: &Path, flags: Flags) -> Result<Self, Error> {
+        Ok(GraphWriter {
+            durable: false,
+            ..Self::create(out, flags)?
+        })
+    }
+
+    /// The temporary directory, where finished arrays can already be mapped.
+    pub(crate) fn dir(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    pub(crate) fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    pub(crate) fn array<T: Element>(&self, name: &'static str) -> Result<ArrayWriter<T>, Error> {
+        ArrayWriter::create(self.dir(), name)
+    }
+
+    pub(crate) fn finish_array<T: Element>(&mut self, array: ArrayWriter<T>) -> Result<(), Error> {
+        self.infos.push(array.finish(self.durable)?);
+        Ok(())
+    }
+
+    /// Puts the graph under its final name and opens it.
+    pub(crate) fn finish(self, num_nodes: u64, num_edges: u64) -> Result<Graph, Error> {
+        let out = self.commit(num_nodes, num_edges)?;
+        Graph::open(out)
+    }
+
+    /// As [`finish`](Self::finish), for a graph without incoming edges.
+    pub(crate) fn finish_one_way(
+        self,
+        num_nodes: u64,
+        num_edges: u64,
+    ) -> Result<OneWayGraph, Error> {
+        let out = self.commit(num_nodes, num_edges)?;
+        OneWayGraph::open(&out)
+    }
+
+    fn commit(mut self, num_nodes: u64, num_edges: u64) -> Result<PathBuf, Error> {
+        let infos = self.infos_in_order(num_nodes, num_edges);
+        let checksums: Vec<u64> = infos
+            .iter()
+            .flat_map(|info| info.checksums.iter().copied())
+            .collect();
+        let mut writer = self.array::<u64>(CHECKSUMS)?;
+        writer.extend(&checksums)?;
+        writer.finish(self.durable)?;
+        let manifest = Manifest::new(num_nodes, num_edges, self.flags, &infos, &checksums);
+        self.write_manifest(&manifest)?;
+        if self.durable {
+            sync_dir(self.dir())?;
+        }
+        rename_to_free_name(self.dir(), &self.out)?;
+        self.temporary.disable_cleanup(true);
+        if self.durable {
+            sync_dir(parent_of(&self.out))?;
+        }
+        Ok(self.out)
+    }
+
+    fn infos_in_order(&mut self, num_nodes: u64, num_edges: u64) -> Vec<ArrayInfo> {
+        let infos = std::mem::take(&mut self.infos);
+        let slots = layout(self.flags, num_nodes, num_edges);
+        assert_eq!(
+            infos.len(),
+            slots.len(),
+            "a writer fills the arrays its flags name"
+        );
+        let find = |name| infos.iter().find(|info| info.name == name).cloned();
+        slots
+            .iter()
+            .map(|slot| find(slot.name).expect("a writer fills the arrays its flags name"))
+            .collect()
+    }
+
+    fn write_manifest(&self, manifest: &Manifest) -> Result<(), Error> {
+        let path = self.dir().join(MANIFEST);
+        let mut file = File::create_new(&path).map_err(Error::io(&path, "create"))?;
+        file.write_all(&manifest.to_bytes())
+            .map_err(Error::io(&path, "write"))?;
+        if self.durable {
+            file.sync_all().map_err(Error::io(&path, "sync"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the names of a graph's nodes, in byte order.
+pub(crate) struct NamesWriter {
+    bytes: ArrayWriter<u8>,
+    offsets: ArrayWriter<u64>,
+}
+
+impl NamesWriter {
+    pub(crate) fn create(writer: &GraphWriter) -> Result<Self, Error> {
+        let mut offsets = writer.array("name_offsets")?;
+        offsets.push(0)?;
+        Ok(NamesWriter {
+            bytes: writer.array("names")?,
+            offsets,
+        })
+    }
+
+    /// Takes the next name and returns its id.
+    pub(crate) fn push(&mut self, name: &[u8]) -> Result<u32, Error> {
+        let id = self.offsets.len() - 1;
+        check_num_nodes(id + 1, MAX_NODES)?;
+        self.bytes.extend(name)?;
+        self.offsets.push(self.bytes.len())?;
+        Ok(id as u32)
+    }
+
+    /// Returns the number of names.
+    pub(crate) fn finish(self, writer: &mut GraphWriter) -> Result<u64, Error> {
+        let num_nodes = self.offsets.len() - 1;
+        writer.finish_array(self.bytes)?;
+        writer.finish_array(self.offsets)?;
+        Ok(num_nodes)
+    }
+}
+
+pub(crate) fn check_num_nodes(found: u64, limit: u64) -> Result<(), Error> {
+    match found <= limit {
+        true => Ok(()),
+        false => Err(Error::TooManyNodes { found, limit }),
+    }
+}
+
+/// Which way an adjacency's edges are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Outgoing,
+    Incoming,
+}
+
+/// Writes one direction's edges, which come sorted and unique.
+pub(crate) struct AdjacencyWriter {
+    offsets: ArrayWriter<u64>,
+    targets: ArrayWriter<u32>,
+    pages: Option<ArrayWriter<u32>>,
+}
+
+impl AdjacencyWriter {
+    pub(crate) fn create(writer: &GraphWriter, direction: Direction) -> Result<Self, Error> {
+        let [offsets, targets, pages] = match direction {
+            Direction::Outgoing => ["out_offsets", "out_targets", "out_pages"],
+            Direction::Incoming => ["in_offsets", "in_targets", "in_pages"],
+        };
+        Ok(AdjacencyWriter {
+            offsets: writer.array(offsets)?,
+            targets: writer.array(targets)?,
+            pages: writer
+                .flags()
+                .edge_pages
+                .then(|| writer.array(pages))
+                .transpose()?,
+        })
+    }
+
+    /// Takes the next edge; sources never decrease.
+    #[inline]
+    pub(crate) fn push(&mut self, source: u32, target: u32, pages: u32) -> Result<(), Error> {
+        self.begin_lists_to(u64::from(source))?;
+        self.targets.push(target)?;
+        match &mut self.pages {
+            Some(writer) => writer.push(pages),
+            None => Ok(()),
+        }
+    }
+
+    fn begin_lists_to(&mut self, node: u64) -> Result<(), Error> {
+        while self.offsets.len() <= node {
+            self.offsets.push(self.targets.len())?;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of edges.
+    pub(crate) fn finish(mut self, num_nodes: u64, writer: &mut GraphWriter) -> Result<u64, Error> {
+        self.begin_lists_to(num_nodes)?;
+        let num_edges = self.targets.len();
+        writer.finish_array(self.offsets)?;
+        writer.finish_array(self.targets)?;
+        if let Some(pages) = self.pages {
+            writer.finish_array(pages)?;
+        }
+        Ok(num_edges)
+    }
+}
+
+/// A scratch directory that is made on first use and removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    parent: PathBuf,
+    dir: Option<TempDir>,
+    made: u64,
+}
+
+impl Scratch {
+    pub(crate) fn new(parent: &Path) -> Self {
+        Scratch {
+            parent: parent.to_path_buf(),
+            dir: None,
+            made: 0,
+        }
+    }
+
+    /// Returns a path in the scratch directory that nothing has yet.
+    pub(crate) fn new_path(&mut self) -> Result<PathBuf, Error> {
+        if self.dir.is_none() {
+            let made = tempfile::Builder::new()
+                .prefix(".graph.tmp-")
+                .tempdir_in(&self.parent);
+            self.dir = Some(made.map_err(Error::io(&self.parent, "create a directory in"))?);
+        }
+        let dir = self.dir.as_ref().expect("made above");
+        self.made += 1;
+        Ok(dir.path().join(self.made.to_string()))
+    }
+
+    /// As [`new_path`](Self::new_path), with an empty directory at it.
+    pub(crate) fn new_dir(&mut self) -> Result<PathBuf, Error> {
+        let path = self.new_path()?;
+        std::fs::create_dir(&path).map_err(Error::io(&path, "create"))?;
+        Ok(path)
+    }
+}
+
+/// Finds out before the work starts that the output is in the way or unnameable.
+pub(crate) fn check_free(out: &Path) -> Result<(), Error> {
+    if out.file_name().is_none() {
+        let found = out.display().to_string();
+        return Err(Error::Option {
+            option: "out",
+            expected: "a path that ends in a name".to_owned(),
+            found,
+        });
+    }
+    match out.symlink_metadata() {
+        Ok(_) => Err(Error::Exists {
+            path: out.to_path_buf(),
+        }),
+        Err(_) => Ok(()),
+    }
+}
+
+fn parent_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+fn rename_to_free_name(from: &Path, to: &Path) -> Result<(), Error> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => Err(Error::Exists {
+            path: to.to_path_buf(),
+        }),
+        // Some file systems know no such flag; then two steps have to do.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            check_free(to)?;
+            std::fs::rename(from, to).map_err(Error::io(to, "rename a directory to"))
+        }
+        Err(error) => Err(Error::io(to, "rename a directory to")(error.into())),
+    }
+}
+
+fn sync_dir(dir: &Path) -> Result<(), Error> {
+    File::open(dir)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::io(dir, "sync"))
+}
