@@ -66,7 +66,10 @@ impl Buffer {
 
     /// Counts `bytes` that were written into the room behind.
     pub(crate) fn commit(&mut self, bytes: usize) {
-        assert!(bytes <= self.data.len() - self.end, "only room that exists can be written");
+        assert!(
+            bytes <= self.data.len() - self.end,
+            "only room that exists can be written"
+        );
         self.end += bytes;
     }
 
@@ -91,7 +94,9 @@ mod tests {
             }
         }
         assert_eq!(buffer.len(), 100_000);
-        let expected: Vec<u8> = (100..200u32).flat_map(|round| [round as u8; 1000]).collect();
+        let expected: Vec<u8> = (100..200u32)
+            .flat_map(|round| [round as u8; 1000])
+            .collect();
         assert_eq!(buffer.bytes(), expected);
     }
 

@@ -21,10 +21,14 @@ pub enum Error {
     #[error("offset 0: the input is empty, expected a WARC file; fetch it again")]
     Empty,
     /// An ARC file, the predecessor of WARC.
-    #[error("offset 0: an ARC file, expected WARC; convert it, for example with `warcio recompress`")]
+    #[error(
+        "offset 0: an ARC file, expected WARC; convert it, for example with `warcio recompress`"
+    )]
     Arc,
     /// An LZ4 stream.
-    #[error("offset 0: an LZ4 stream, expected plain, gzip or zstd; unpack it first, for example with `lz4 -d`")]
+    #[error(
+        "offset 0: an LZ4 stream, expected plain, gzip or zstd; unpack it first, for example with `lz4 -d`"
+    )]
     Lz4,
     /// A web page or a server's error message in place of the file.
     #[error(

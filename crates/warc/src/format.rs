@@ -26,19 +26,31 @@ pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Format> {
 
 /// Names content that is certainly no WARC, so that it is not searched for records.
 pub(crate) fn refuse(content: &[u8]) -> Option<Error> {
-    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content).trim_ascii_start();
+    let text = content
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(content)
+        .trim_ascii_start();
     if is_arc(content) {
         return Some(Error::Arc);
     }
     if content.starts_with(&[0x04, 0x22, 0x4d, 0x18]) {
         return Some(Error::Lz4);
     }
-    if text.len() > 1 && text[0] == b'<' && matches!(text[1], b'!' | b'?' | b'a'..=b'z' | b'A'..=b'Z') {
-        return Some(Error::HtmlOrXml { found: escape(content) });
+    if text.len() > 1
+        && text[0] == b'<'
+        && matches!(text[1], b'!' | b'?' | b'a'..=b'z' | b'A'..=b'Z')
+    {
+        return Some(Error::HtmlOrXml {
+            found: escape(content),
+        });
     }
     let hint = match content {
-        [b'B', b'Z', b'h', b'1'..=b'9', ..] => "a bzip2 stream; unpack it first, for example with `bzip2 -d`",
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "an xz stream; unpack it first, for example with `xz -d`",
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => {
+            "a bzip2 stream; unpack it first, for example with `bzip2 -d`"
+        }
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            "an xz stream; unpack it first, for example with `xz -d`"
+        }
         [b'P', b'K', 3, 4, ..] => "a zip archive (WACZ files are such); unpack it first",
         [b'{' | b'[', ..] => "JSON, most often a server's error message or a list",
         _ => return None,
@@ -48,7 +60,10 @@ pub(crate) fn refuse(content: &[u8]) -> Option<Error> {
 
 /// Makes the error for bytes in which there is no record.
 pub(crate) fn unknown(content: &[u8], hint: &str) -> Error {
-    Error::UnknownFormat { found: escape(content), hint: hint.to_owned() }
+    Error::UnknownFormat {
+        found: escape(content),
+        hint: hint.to_owned(),
+    }
 }
 
 /// Recognizes ARC: a `filedesc:` line, or a URL record line of ARC 1.0, `URL IP-address date type length`.
@@ -57,14 +72,23 @@ fn is_arc(content: &[u8]) -> bool {
     if content.starts_with(b"filedesc:") {
         return true;
     }
-    let Some(end) = memchr(b'\n', &content[..content.len().min(16 << 10)]) else { return false };
-    let fields: Vec<&[u8]> = content[..end].trim_ascii_end().split(|&byte| byte == b' ').collect();
-    let (Some(first), Some(last)) = (fields.first(), fields.last()) else { return false };
+    let Some(end) = memchr(b'\n', &content[..content.len().min(16 << 10)]) else {
+        return false;
+    };
+    let fields: Vec<&[u8]> = content[..end]
+        .trim_ascii_end()
+        .split(|&byte| byte == b' ')
+        .collect();
+    let (Some(first), Some(last)) = (fields.first(), fields.last()) else {
+        return false;
+    };
     let is_number = |field: &[u8]| !field.is_empty() && field.iter().all(u8::is_ascii_digit);
     fields.len() >= 5
         && memchr(b':', first).is_some_and(|colon| (3..=6).contains(&colon))
         && is_number(last)
-        && fields[1..].iter().any(|field| is_number(field) && field.len() >= 10)
+        && fields[1..]
+            .iter()
+            .any(|field| is_number(field) && field.len() >= 10)
 }
 
 /// Finds where members or records may begin behind a damaged start, nearest first.
@@ -77,8 +101,7 @@ pub(crate) fn beginnings(bytes: &[u8], limits: Limits) -> Vec<(usize, Format)> {
     }
     found.extend(memmem::find_iter(bytes, &zstd::MAGIC).map(|place| (place, Format::Zstd)));
     let plain = memmem::find_iter(bytes, header::MAGIC).find(|&place| {
-        (place == 0 || bytes[place - 1] == b'\n')
-            && matches!(header::parse(&bytes[place..], limits), Outcome::Header(header) if header.convincing)
+        matches!(header::parse(&bytes[place..], limits), Outcome::Header(header) if header.convincing)
     });
     found.extend(plain.map(|place| (place, Format::Plain)));
     found.sort_by_key(|&(place, _)| place);
@@ -93,20 +116,47 @@ mod tests {
     fn formats_are_known_by_their_first_bytes() {
         assert_eq!(of_first_bytes(b"WARC/1.0\r\n"), Some(Format::Plain));
         assert_eq!(of_first_bytes(b"\r\nWARC/1.0\r\n"), Some(Format::Plain));
-        assert_eq!(of_first_bytes(&[0x1f, 0x8b, 8, 0]), Some(Format::GzipMembers));
-        assert_eq!(of_first_bytes(&[0x28, 0xb5, 0x2f, 0xfd]), Some(Format::Zstd));
-        assert_eq!(of_first_bytes(&[0x5d, 0x2a, 0x4d, 0x18]), Some(Format::Zstd));
+        assert_eq!(
+            of_first_bytes(&[0x1f, 0x8b, 8, 0]),
+            Some(Format::GzipMembers)
+        );
+        assert_eq!(
+            of_first_bytes(&[0x28, 0xb5, 0x2f, 0xfd]),
+            Some(Format::Zstd)
+        );
+        assert_eq!(
+            of_first_bytes(&[0x5d, 0x2a, 0x4d, 0x18]),
+            Some(Format::Zstd)
+        );
         assert_eq!(of_first_bytes(b"<html>"), None);
     }
 
     #[test]
     fn other_formats_are_named() {
-        assert!(matches!(refuse(b"filedesc://a.arc 0.0.0.0 20080430204825 text/plain 200\n"), Some(Error::Arc)));
-        assert!(matches!(refuse(b"http://a.example/ 1.2.3.4 20080430204825 text/html 12\n"), Some(Error::Arc)));
-        assert!(matches!(refuse(&[0x04, 0x22, 0x4d, 0x18, 0]), Some(Error::Lz4)));
-        assert!(matches!(refuse(b"\xef\xbb\xbf <!DOCTYPE html>"), Some(Error::HtmlOrXml { .. })));
-        assert!(matches!(refuse(b"<?xml version=\"1.0\"?><Error/>"), Some(Error::HtmlOrXml { .. })));
-        assert!(matches!(refuse(b"BZh91AY"), Some(Error::UnknownFormat { .. })));
+        assert!(matches!(
+            refuse(b"filedesc://a.arc 0.0.0.0 20080430204825 text/plain 200\n"),
+            Some(Error::Arc)
+        ));
+        assert!(matches!(
+            refuse(b"http://a.example/ 1.2.3.4 20080430204825 text/html 12\n"),
+            Some(Error::Arc)
+        ));
+        assert!(matches!(
+            refuse(&[0x04, 0x22, 0x4d, 0x18, 0]),
+            Some(Error::Lz4)
+        ));
+        assert!(matches!(
+            refuse(b"\xef\xbb\xbf <!DOCTYPE html>"),
+            Some(Error::HtmlOrXml { .. })
+        ));
+        assert!(matches!(
+            refuse(b"<?xml version=\"1.0\"?><Error/>"),
+            Some(Error::HtmlOrXml { .. })
+        ));
+        assert!(matches!(
+            refuse(b"BZh91AY"),
+            Some(Error::UnknownFormat { .. })
+        ));
         assert!(refuse(b"E|v\x9f").is_none());
         assert!(refuse(b"").is_none());
     }
@@ -114,6 +164,9 @@ mod tests {
     #[test]
     fn foreign_bytes_are_escaped_in_errors() {
         let message = unknown(b"a\x1b[31m\xe2\x80\xae`b", "odd").to_string();
-        assert!(message.contains(r"found `a\x1b[31m\xe2\x80\xae\x60b`"), "{message}");
+        assert!(
+            message.contains(r"found `a\x1b[31m\xe2\x80\xae\x60b`"),
+            "{message}"
+        );
     }
 }

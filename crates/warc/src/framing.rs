@@ -39,36 +39,41 @@ pub(crate) enum NoRecord {
 /// Finds the next header in the stream's bytes. Returns how many bytes can be passed over, and whether a header follows
 /// them.
 ///
-/// A header at the start of a member counts as it is; elsewhere it must begin a line and convince. `ended`: there are no
-/// more bytes to complete a header.
+/// A header at the start of a member counts as it is; elsewhere it must convince. It need not begin a line, as junk
+/// before it may end anywhere. `ended`: there are no more bytes to complete a header.
 pub(crate) fn next_header<R: Read>(
     stream: &Stream<R>,
-    after_line: bool,
     ended: bool,
     limits: Limits,
 ) -> (usize, bool) {
     let bytes = stream.bytes();
     let is_plain = stream.format() == Format::Plain;
     for place in memmem::find_iter(bytes, MAGIC) {
-        let begins_member = !is_plain && stream.begins_member(place);
-        let begins_line = if place == 0 { after_line } else { bytes[place - 1] == b'\n' };
-        if !begins_member && !begins_line {
-            continue;
-        }
         let next_record = stream.next_warc_member(place + 1);
         match header::parse(&bytes[place..next_record.unwrap_or(bytes.len())], limits) {
-            Outcome::Header(parsed) if begins_member || parsed.convincing => return (place, true),
+            Outcome::Header(parsed)
+                if parsed.convincing || (!is_plain && stream.begins_member(place)) =>
+            {
+                return (place, true);
+            }
             Outcome::Incomplete if next_record.is_none() && !ended => return (place, false),
             _ => {}
         }
     }
-    let tail = if ended { 0 } else { beginning_at_the_end(bytes) };
+    let tail = if ended {
+        0
+    } else {
+        beginning_at_the_end(bytes)
+    };
     (bytes.len() - tail, false)
 }
 
 /// Length of the longest beginning of `WARC/` that ends the bytes.
 fn beginning_at_the_end(bytes: &[u8]) -> usize {
-    (1..MAGIC.len()).rev().find(|&len| bytes.ends_with(&MAGIC[..len])).unwrap_or(0)
+    (1..MAGIC.len())
+        .rev()
+        .find(|&len| bytes.ends_with(&MAGIC[..len]))
+        .unwrap_or(0)
 }
 
 /// Reads the header at the stream's start, where `WARC/` was seen.
@@ -115,7 +120,11 @@ pub(crate) fn find_extent<R: Read>(
     max_record_bytes: u64,
     limits: Limits,
 ) -> Result<Result<Extent, NoRecord>, Error> {
-    let search = Search { block: parsed.len, max_record_bytes, limits };
+    let search = Search {
+        block: parsed.len,
+        max_record_bytes,
+        limits,
+    };
     match parsed.claim {
         Claim::Length(length) if length <= max_record_bytes => {
             let claimed = parsed.len + usize::try_from(length).expect("a record fits into memory");
@@ -124,9 +133,12 @@ pub(crate) fn find_extent<R: Read>(
                 Gathered::NextRecord(end) => search.up_to(stream, Bound::At(end)),
                 Gathered::End => search.up_to(stream, Bound::InputEnd),
                 Gathered::All => match check_line_ends(stream, claimed)? {
-                    LineEnds::Good { end, blank_line } => {
-                        Ok(Ok(Extent { block_end: claimed, end, length_wrong: false, blank_line }))
-                    }
+                    LineEnds::Good { end, blank_line } => Ok(Ok(Extent {
+                        block_end: claimed,
+                        end,
+                        length_wrong: false,
+                        blank_line,
+                    })),
                     LineEnds::Damaged => Ok(Err(NoRecord::Damaged)),
                     LineEnds::Wrong => search.up_to(stream, Bound::MemberOf(claimed)),
                 },
@@ -136,7 +148,10 @@ pub(crate) fn find_extent<R: Read>(
         Claim::Length(_) => search.up_to(stream, Bound::NextRecord),
         Claim::Missing | Claim::Invalid => {
             let extent = search.up_to(stream, Bound::MemberOf(parsed.len - 1))?;
-            Ok(extent.map(|extent| Extent { length_wrong: false, ..extent }))
+            Ok(extent.map(|extent| Extent {
+                length_wrong: false,
+                ..extent
+            }))
         }
     }
 }
@@ -152,7 +167,11 @@ enum Gathered {
 }
 
 /// Extends the stream to `claimed` bytes, over the ends of members that are not followed by a record.
-fn gather<R: Read>(stream: &mut Stream<R>, block: usize, claimed: usize) -> Result<Gathered, Error> {
+fn gather<R: Read>(
+    stream: &mut Stream<R>,
+    block: usize,
+    claimed: usize,
+) -> Result<Gathered, Error> {
     let mut seen = block;
     loop {
         if let Some(end) = stream.next_warc_member(seen).filter(|&end| end < claimed) {
@@ -171,7 +190,10 @@ fn gather<R: Read>(stream: &mut Stream<R>, block: usize, claimed: usize) -> Resu
 }
 
 enum LineEnds {
-    Good { end: usize, blank_line: bool },
+    Good {
+        end: usize,
+        blank_line: bool,
+    },
     /// Something else follows: the block does not end here.
     Wrong,
     Damaged,
@@ -183,7 +205,10 @@ fn check_line_ends<R: Read>(stream: &mut Stream<R>, block_end: usize) -> Result<
     let mut lines = 0;
     loop {
         let rest = &stream.bytes()[end..];
-        let good = LineEnds::Good { end, blank_line: lines >= LINE_ENDS };
+        let good = LineEnds::Good {
+            end,
+            blank_line: lines >= LINE_ENDS,
+        };
         let at_boundary = stream.is_boundary(end);
         if at_boundary && lines >= LINE_ENDS || end - block_end > MAX_BLANK_BYTES {
             return Ok(good);
@@ -195,13 +220,24 @@ fn check_line_ends<R: Read>(stream: &mut Stream<R>, block_end: usize) -> Result<
                 Extend::Grown => {}
                 Extend::Damaged if at_boundary => return Ok(good),
                 Extend::Damaged => return Ok(LineEnds::Damaged),
-                Extend::End => return Ok(LineEnds::Good { end: stream.bytes().len(), blank_line: lines >= LINE_ENDS }),
+                Extend::End => {
+                    return Ok(LineEnds::Good {
+                        end: stream.bytes().len(),
+                        blank_line: lines >= LINE_ENDS,
+                    });
+                }
             },
             _ if at_boundary || rest.starts_with(MAGIC) => return Ok(good),
             _ if MAGIC.starts_with(rest) => match stream.extend()? {
                 Extend::Grown => {}
                 Extend::Damaged => return Ok(LineEnds::Damaged),
-                Extend::End => return Ok(if lines == LINE_ENDS { good } else { LineEnds::Wrong }),
+                Extend::End => {
+                    return Ok(if lines == LINE_ENDS {
+                        good
+                    } else {
+                        LineEnds::Wrong
+                    });
+                }
             },
             // In plain files, and members too large to be checked first, junk may follow a sound record. A small
             // member that verified has no junk in it.
@@ -232,7 +268,11 @@ struct Search {
 }
 
 impl Search {
-    fn up_to<R: Read>(&self, stream: &mut Stream<R>, bound: Bound) -> Result<Result<Extent, NoRecord>, Error> {
+    fn up_to<R: Read>(
+        &self,
+        stream: &mut Stream<R>,
+        bound: Bound,
+    ) -> Result<Result<Extent, NoRecord>, Error> {
         let mut from = self.block;
         let mut members_seen = self.block;
         let mut ended = matches!(bound, Bound::InputEnd);
@@ -246,14 +286,22 @@ impl Search {
             };
             members_seen = len.max(self.block);
             let limit = if ended { limit.or(Some(len)) } else { limit };
-            let (searched, found) = self.header_within(&stream.bytes()[..limit.unwrap_or(len)], from, limit.is_some());
+            let (searched, found) = self.header_within(
+                &stream.bytes()[..limit.unwrap_or(len)],
+                from,
+                limit.is_some(),
+            );
             if found {
                 return Ok(self.extent(stream, searched));
             }
             if let Some(end) = limit {
                 // Nothing vouches for the end of a plain file.
                 let is_cut = matches!(bound, Bound::InputEnd) && stream.format() == Format::Plain;
-                return Ok(if is_cut { Err(cut()) } else { self.extent(stream, end) });
+                return Ok(if is_cut {
+                    Err(cut())
+                } else {
+                    self.extent(stream, end)
+                });
             }
             from = searched;
             if (len - self.block) as u64 > self.max_record_bytes {
@@ -262,7 +310,9 @@ impl Search {
             match stream.extend()? {
                 Extend::Grown => {}
                 Extend::Damaged => return Ok(Err(NoRecord::Damaged)),
-                Extend::End if matches!(bound, Bound::NextRecord) && stream.format() == Format::Plain => {
+                Extend::End
+                    if matches!(bound, Bound::NextRecord) && stream.format() == Format::Plain =>
+                {
                     return Ok(Err(cut()));
                 }
                 Extend::End => ended = true,
@@ -297,7 +347,12 @@ impl Search {
             return Err(self.too_large());
         }
         let block_end = self.block + block.len();
-        Ok(Extent { block_end, end, length_wrong: true, blank_line: lines == LINE_ENDS })
+        Ok(Extent {
+            block_end,
+            end,
+            length_wrong: true,
+            blank_line: lines == LINE_ENDS,
+        })
     }
 
     fn too_large(&self) -> NoRecord {
@@ -307,5 +362,8 @@ impl Search {
 }
 
 fn cut() -> NoRecord {
-    NoRecord::Fault(FaultKind::CutRecord, "the input ends inside a record".into())
+    NoRecord::Fault(
+        FaultKind::CutRecord,
+        "the input ends inside a record".into(),
+    )
 }

@@ -32,13 +32,18 @@ pub(crate) struct Gzip {
 
 impl Gzip {
     pub(crate) fn new() -> Gzip {
-        Gzip { inflater: Inflater::new(), stream: None, not_whole: None }
+        Gzip {
+            inflater: Inflater::new(),
+            stream: None,
+            not_whole: None,
+        }
     }
 
     /// Says whether a member may begin here; a header that the end of the input cuts counts.
     pub(crate) fn begins(bytes: &[u8]) -> bool {
         let known = bytes.len().min(MAGIC.len());
-        bytes[..known] == MAGIC[..known] && bytes.get(3).is_none_or(|flags| flags & RESERVED_FLAGS == 0)
+        bytes[..known] == MAGIC[..known]
+            && bytes.get(3).is_none_or(|flags| flags & RESERVED_FLAGS == 0)
     }
 
     /// Finds the next place where a member may begin.
@@ -53,18 +58,27 @@ impl Gzip {
 
     /// Decompresses the member at the window's start if it is wholly there and its content at most
     /// [`WHOLE_BYTES`]; otherwise nothing changes.
-    pub(crate) fn whole_member<R: Read>(&mut self, window: &mut Window<R>, out: &mut Buffer) -> bool {
+    pub(crate) fn whole_member<R: Read>(
+        &mut self,
+        window: &mut Window<R>,
+        out: &mut Buffer,
+    ) -> bool {
         let mut room = FIRST_ROOM;
         loop {
             let spare = out.spare(room);
             let offered = spare.len().min(WHOLE_BYTES);
-            match self.inflater.gzip_member(window.available(), &mut spare[..offered]) {
+            match self
+                .inflater
+                .gzip_member(window.available(), &mut spare[..offered])
+            {
                 Ok(inflated) => {
                     window.consume(inflated.member_bytes);
                     out.commit(inflated.content_bytes);
                     return true;
                 }
-                Err(NotInflated::OutputTooSmall) if offered < WHOLE_BYTES => room = (2 * offered).min(WHOLE_BYTES),
+                Err(NotInflated::OutputTooSmall) if offered < WHOLE_BYTES => {
+                    room = (2 * offered).min(WHOLE_BYTES)
+                }
                 Err(_) => {
                     self.not_whole = Some(window.offset());
                     return false;
@@ -94,7 +108,12 @@ impl Gzip {
         Ok(step)
     }
 
-    fn stream_on<R: Read>(&mut self, window: &mut Window<R>, out: &mut Buffer, limit: usize) -> Result<Step, Error> {
+    fn stream_on<R: Read>(
+        &mut self,
+        window: &mut Window<R>,
+        out: &mut Buffer,
+        limit: usize,
+    ) -> Result<Step, Error> {
         let stream = self.stream.as_mut().expect("a member that was begun");
         if stream.total_out() > WHOLE_BYTES as u64 {
             window.hold_history(HISTORY_BYTES);
@@ -103,12 +122,19 @@ impl Gzip {
         while produced < limit {
             window.fill(1)?;
             if window.available().is_empty() {
-                return Ok(Step::Damaged(FaultKind::CutMember, "the input ends inside a gzip member".into()));
+                return Ok(Step::Damaged(
+                    FaultKind::CutMember,
+                    "the input ends inside a gzip member".into(),
+                ));
             }
             let spare = out.spare(FIRST_ROOM);
             let room = spare.len().min(limit - produced);
             let (input_before, output_before) = (stream.total_in(), stream.total_out());
-            let status = stream.decompress(window.available(), &mut spare[..room], FlushDecompress::None);
+            let status = stream.decompress(
+                window.available(),
+                &mut spare[..room],
+                FlushDecompress::None,
+            );
             let consumed = (stream.total_in() - input_before) as usize;
             let written = (stream.total_out() - output_before) as usize;
             window.consume(consumed);
@@ -117,7 +143,12 @@ impl Gzip {
             match status {
                 Ok(Status::StreamEnd) => return Ok(Step::End),
                 Ok(_) if consumed > 0 || written > 0 => {}
-                Ok(_) => return Ok(Step::Damaged(FaultKind::BadDeflate, "gzip data that lead nowhere".into())),
+                Ok(_) => {
+                    return Ok(Step::Damaged(
+                        FaultKind::BadDeflate,
+                        "gzip data that lead nowhere".into(),
+                    ));
+                }
                 Err(error) => return Ok(damaged(error.message().unwrap_or("invalid data"))),
             }
         }
@@ -151,7 +182,9 @@ mod tests {
     fn noise(bytes: usize) -> Vec<u8> {
         let mut state = 1u64;
         let mut next = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
             (state >> 56) as u8
         };
         (0..bytes).map(|_| next()).collect()
@@ -183,8 +216,17 @@ mod tests {
 
     #[test]
     fn whole_members_and_streams_give_the_same() {
-        let contents = [noise(10), noise(0), noise(70_000), vec![b'x'; 300_000], noise(600_000)];
-        let input: Vec<u8> = contents.iter().flat_map(|content| member(content)).collect();
+        let contents = [
+            noise(10),
+            noise(0),
+            noise(70_000),
+            vec![b'x'; 300_000],
+            noise(600_000),
+        ];
+        let input: Vec<u8> = contents
+            .iter()
+            .flat_map(|content| member(content))
+            .collect();
         let (content, steps) = decode(&input, true);
         assert_eq!(content, contents.concat());
         assert_eq!(steps, [None; 5]);
@@ -201,7 +243,10 @@ mod tests {
         };
         assert_eq!(flipped(whole.len() - 1), [Some(FaultKind::BadLength)]);
         assert_eq!(flipped(whole.len() - 8), [Some(FaultKind::BadCrc)]);
-        assert_eq!(decode(&whole[..whole.len() - 1], true).1, [Some(FaultKind::CutMember)]);
+        assert_eq!(
+            decode(&whole[..whole.len() - 1], true).1,
+            [Some(FaultKind::CutMember)]
+        );
     }
 
     #[test]
@@ -209,6 +254,9 @@ mod tests {
         assert!(Gzip::begins(&[0x1f, 0x8b, 8, 0x1f]));
         assert!(!Gzip::begins(&[0x1f, 0x8b, 8, 0x20]));
         assert!(Gzip::begins(&[0x1f, 0x8b]));
-        assert_eq!(Gzip::find(&[0x1f, 0x8b, 8, 0xff, 0x1f, 0x8b, 8, 0]), Some(4));
+        assert_eq!(
+            Gzip::find(&[0x1f, 0x8b, 8, 0xff, 0x1f, 0x8b, 8, 0]),
+            Some(4)
+        );
     }
 }

@@ -30,7 +30,9 @@ impl<'a> Header<'a> {
     /// White space around the value is taken off. A folded value keeps its line ends.
     pub fn get(&self, name: &str) -> Option<&'a [u8]> {
         let name = name.as_bytes();
-        self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     /// Goes through the fields, (name, value), in their order; lines without a colon are left out.
@@ -82,7 +84,9 @@ impl<'a> Iterator for Fields<'a> {
 
 /// Splits off the first line; the line comes without its end.
 pub(crate) fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let Some(end) = memchr(b'\n', bytes) else { return (bytes, &[]) };
+    let Some(end) = memchr(b'\n', bytes) else {
+        return (bytes, &[]);
+    };
     let line = &bytes[..end];
     (line.strip_suffix(b"\r").unwrap_or(line), &bytes[end + 1..])
 }
@@ -172,7 +176,9 @@ pub(crate) fn parse(bytes: &[u8], limits: Limits) -> Outcome {
             let (name, value) = (line[..colon].trim_ascii_end(), &line[colon + 1..]);
             // The lengths sort out nearly all names before a byte is compared.
             match name.len() {
-                14 if name.eq_ignore_ascii_case(b"Content-Length") => parsed.claim = claim(parsed.claim, value),
+                14 if name.eq_ignore_ascii_case(b"Content-Length") => {
+                    parsed.claim = claim(parsed.claim, value)
+                }
                 14 if name.eq_ignore_ascii_case(b"WARC-Record-ID") => has_id = true,
                 9 if name.eq_ignore_ascii_case(b"WARC-Type") => {
                     has_type = true;
@@ -184,7 +190,11 @@ pub(crate) fn parse(bytes: &[u8], limits: Limits) -> Outcome {
             parsed.without_colon = true;
         }
     }
-    if bytes.len() > limits.bytes { Outcome::TooLarge } else { Outcome::Incomplete }
+    if bytes.len() > limits.bytes {
+        Outcome::TooLarge
+    } else {
+        Outcome::Incomplete
+    }
 }
 
 /// Returns where the first blank line behind `from` ends, for headers that arrive in pieces.
@@ -205,14 +215,19 @@ fn version(line: &[u8]) -> Option<bool> {
     if !digits(major) || !digits(minor) {
         return None;
     }
-    Some(matches!(version, b"1.0" | b"1.1" | b"0.16" | b"0.17" | b"0.18"))
+    Some(matches!(
+        version,
+        b"1.0" | b"1.1" | b"0.16" | b"0.17" | b"0.18"
+    ))
 }
 
 /// Combines a `Content-Length` value with those before it: equal ones agree, others are invalid.
 fn claim(before: Claim, value: &[u8]) -> Claim {
     let value = value.trim_ascii();
     let length = if !value.is_empty() && value.iter().all(u8::is_ascii_digit) {
-        std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok())
+        std::str::from_utf8(value)
+            .ok()
+            .and_then(|digits| digits.parse().ok())
     } else {
         None
     };
@@ -227,7 +242,10 @@ fn claim(before: Claim, value: &[u8]) -> Claim {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { bytes: 1000, lines: 10 };
+    const LIMITS: Limits = Limits {
+        bytes: 1000,
+        lines: 10,
+    };
 
     fn parsed(bytes: &[u8]) -> Parsed {
         match parse(bytes, LIMITS) {
@@ -256,7 +274,10 @@ mod tests {
         let header = parsed(bytes);
         assert!(header.lf_only && header.folded && header.without_colon);
         let fields: Vec<_> = Header::new(bytes).iter().collect();
-        assert_eq!(fields, [(&b"WARC-Type"[..], &b"metadata"[..]), (b"X", b"a\n b")]);
+        assert_eq!(
+            fields,
+            [(&b"WARC-Type"[..], &b"metadata"[..]), (b"X", b"a\n b")]
+        );
     }
 
     #[test]
@@ -271,18 +292,44 @@ mod tests {
     fn content_length_is_checked() {
         assert_eq!(claim_of("Content-Length: 12\r\n"), Claim::Length(12));
         assert_eq!(claim_of("content-length:0\r\n"), Claim::Length(0));
-        assert_eq!(claim_of("Content-Length: 18446744073709551615\r\n"), Claim::Length(u64::MAX));
+        assert_eq!(
+            claim_of("Content-Length: 18446744073709551615\r\n"),
+            Claim::Length(u64::MAX)
+        );
         assert_eq!(claim_of(""), Claim::Missing);
-        for bad in ["", " ", "-5", "+5", "abc", "0x10", "1 2", "18446744073709551617", &"9".repeat(500)] {
-            assert_eq!(claim_of(&format!("Content-Length: {bad}\r\n")), Claim::Invalid, "{bad}");
+        for bad in [
+            "",
+            " ",
+            "-5",
+            "+5",
+            "abc",
+            "0x10",
+            "1 2",
+            "18446744073709551617",
+            &"9".repeat(500),
+        ] {
+            assert_eq!(
+                claim_of(&format!("Content-Length: {bad}\r\n")),
+                Claim::Invalid,
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn repeated_content_length_must_agree() {
-        assert_eq!(claim_of("Content-Length: 3\r\nContent-Length: 3\r\n"), Claim::Length(3));
-        assert_eq!(claim_of("Content-Length: 3\r\nContent-Length: 4\r\n"), Claim::Invalid);
-        assert_eq!(claim_of("Content-Length: x\r\nContent-Length: 4\r\n"), Claim::Invalid);
+        assert_eq!(
+            claim_of("Content-Length: 3\r\nContent-Length: 3\r\n"),
+            Claim::Length(3)
+        );
+        assert_eq!(
+            claim_of("Content-Length: 3\r\nContent-Length: 4\r\n"),
+            Claim::Invalid
+        );
+        assert_eq!(
+            claim_of("Content-Length: x\r\nContent-Length: 4\r\n"),
+            Claim::Invalid
+        );
     }
 
     #[test]
@@ -296,8 +343,17 @@ mod tests {
 
     #[test]
     fn version_line_must_be_one() {
-        for bad in ["WARC/\r\n\r\n", "WARC/x.y\r\n\r\n", "WARC/1\r\n\r\n", "WARC/1.0.\r\n\r\n", "warc/1.0\r\n\r\n"] {
-            assert!(matches!(parse(bad.as_bytes(), LIMITS), Outcome::Invalid(_)), "{bad}");
+        for bad in [
+            "WARC/\r\n\r\n",
+            "WARC/x.y\r\n\r\n",
+            "WARC/1\r\n\r\n",
+            "WARC/1.0.\r\n\r\n",
+            "warc/1.0\r\n\r\n",
+        ] {
+            assert!(
+                matches!(parse(bad.as_bytes(), LIMITS), Outcome::Invalid(_)),
+                "{bad}"
+            );
         }
         assert!(parsed(b"WARC/2.0\r\n\r\n").unknown_version);
     }

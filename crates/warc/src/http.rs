@@ -34,7 +34,11 @@ impl<'a> Head<'a> {
         }
         let body = blank_line_end(block, 0).unwrap_or(block.len());
         let fields = &fields[..body.saturating_sub(block.len() - fields.len())];
-        Some(Head { first_line, fields, body })
+        Some(Head {
+            first_line,
+            fields,
+            body,
+        })
     }
 
     /// Returns the status code of a response; `None` for requests, or when it is no number of three digits.
@@ -45,11 +49,17 @@ impl<'a> Head<'a> {
         let rest = &self.first_line[memchr(b' ', self.first_line)?..];
         let code = rest.trim_ascii_start();
         let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let ends = code.get(digits).is_none_or(|byte| byte.is_ascii_whitespace());
+        let ends = code
+            .get(digits)
+            .is_none_or(|byte| byte.is_ascii_whitespace());
         if digits != 3 || !ends {
             return None;
         }
-        Some(code[..3].iter().fold(0, |status, digit| status * 10 + u16::from(digit - b'0')))
+        Some(
+            code[..3]
+                .iter()
+                .fold(0, |status, digit| status * 10 + u16::from(digit - b'0')),
+        )
     }
 
     /// Returns the version, without `HTTP/`: `1.1`, `2`.
@@ -69,7 +79,9 @@ impl<'a> Head<'a> {
     /// Returns the value of the first field of that name; case does not matter.
     pub fn first(&self, name: &str) -> Option<&'a [u8]> {
         let name = name.as_bytes();
-        self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     /// Goes through the values of all fields of that name, in their order.
@@ -92,12 +104,18 @@ impl<'a> Head<'a> {
 }
 
 fn is_status_line(line: &[u8]) -> bool {
-    line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"HTTP/"))
+    line.get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"HTTP/"))
 }
 
 fn is_request_line(line: &[u8]) -> bool {
-    let Some(last) = line.rsplit(|&byte| byte == b' ').next() else { return false };
-    let method = line.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    let Some(last) = line.rsplit(|&byte| byte == b' ').next() else {
+        return false;
+    };
+    let method = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_uppercase())
+        .count();
     method > 0 && line.get(method) == Some(&b' ') && is_status_line(last) && last.len() < line.len()
 }
 
@@ -119,7 +137,11 @@ mod tests {
         for (line, status, version) in cases {
             let block = format!("{line}\r\n\r\n");
             let head = Head::parse(block.as_bytes()).unwrap();
-            assert_eq!((head.status(), head.version()), (status, version.as_bytes()), "{line}");
+            assert_eq!(
+                (head.status(), head.version()),
+                (status, version.as_bytes()),
+                "{line}"
+            );
         }
     }
 
@@ -136,14 +158,20 @@ mod tests {
     fn head_without_end_fills_the_block() {
         let block = b"HTTP/1.1 204 No Content\r\nA: b";
         let head = Head::parse(block).unwrap();
-        assert_eq!((head.first("a"), head.body()), (Some(&b"b"[..]), block.len()));
+        assert_eq!(
+            (head.first("a"), head.body()),
+            (Some(&b"b"[..]), block.len())
+        );
         assert_eq!(Head::parse(b"HTTP/1.1 204").unwrap().body(), 12);
     }
 
     #[test]
     fn requests_have_no_status() {
         let head = Head::parse(b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        assert_eq!((head.status(), head.version(), head.first("host")), (None, &b"1.1"[..], Some(&b"x"[..])));
+        assert_eq!(
+            (head.status(), head.version(), head.first("host")),
+            (None, &b"1.1"[..], Some(&b"x"[..]))
+        );
     }
 
     #[test]

@@ -46,7 +46,11 @@ impl Inflater {
     }
 
     /// Decompresses the gzip member at the beginning of `input` and checks its CRC-32 and length.
-    pub(crate) fn gzip_member(&mut self, input: &[u8], output: &mut [u8]) -> Result<Inflated, NotInflated> {
+    pub(crate) fn gzip_member(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<Inflated, NotInflated> {
         let mut member_bytes = 0;
         let mut content_bytes = 0;
         // SAFETY: the pointers are those of live slices and go with their own lengths; libdeflate reads at most
@@ -65,8 +69,14 @@ impl Inflater {
             )
         };
         if result == libdeflate_result_LIBDEFLATE_SUCCESS {
-            assert!(member_bytes <= input.len() && content_bytes <= output.len(), "libdeflate stays within its slices");
-            Ok(Inflated { member_bytes, content_bytes })
+            assert!(
+                member_bytes <= input.len() && content_bytes <= output.len(),
+                "libdeflate stays within its slices"
+            );
+            Ok(Inflated {
+                member_bytes,
+                content_bytes,
+            })
         } else if result == libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE {
             Err(NotInflated::OutputTooSmall)
         } else {
@@ -101,7 +111,13 @@ mod tests {
         input.extend(member(b"second"));
         let mut output = [0; 100];
         let inflated = Inflater::new().gzip_member(&input, &mut output).unwrap();
-        assert_eq!(inflated, Inflated { member_bytes: first.len(), content_bytes: 5 });
+        assert_eq!(
+            inflated,
+            Inflated {
+                member_bytes: first.len(),
+                content_bytes: 5
+            }
+        );
         assert_eq!(&output[..5], b"first");
     }
 
@@ -109,9 +125,18 @@ mod tests {
     fn output_that_is_too_small_is_told_from_damage() {
         let input = member(b"content");
         let mut inflater = Inflater::new();
-        assert_eq!(inflater.gzip_member(&input, &mut [0; 6]), Err(NotInflated::OutputTooSmall));
-        assert_eq!(inflater.gzip_member(&input[..input.len() - 1], &mut [0; 7]), Err(NotInflated::BadOrCut));
-        assert_eq!(inflater.gzip_member(&[], &mut [0; 7]), Err(NotInflated::BadOrCut));
+        assert_eq!(
+            inflater.gzip_member(&input, &mut [0; 6]),
+            Err(NotInflated::OutputTooSmall)
+        );
+        assert_eq!(
+            inflater.gzip_member(&input[..input.len() - 1], &mut [0; 7]),
+            Err(NotInflated::BadOrCut)
+        );
+        assert_eq!(
+            inflater.gzip_member(&[], &mut [0; 7]),
+            Err(NotInflated::BadOrCut)
+        );
     }
 
     #[test]
@@ -121,7 +146,10 @@ mod tests {
         for place in input.len() - 8..input.len() {
             let mut damaged = input.clone();
             damaged[place] ^= 1;
-            assert_eq!(inflater.gzip_member(&damaged, &mut [0; 7]), Err(NotInflated::BadOrCut));
+            assert_eq!(
+                inflater.gzip_member(&damaged, &mut [0; 7]),
+                Err(NotInflated::BadOrCut)
+            );
         }
         assert!(inflater.gzip_member(&input, &mut [0; 7]).is_ok());
     }
@@ -131,7 +159,10 @@ mod tests {
         let input = member(&[7; 1000]);
         let mut output = [1; 600];
         let (front, guard) = output.split_at_mut(500);
-        assert_eq!(Inflater::new().gzip_member(&input, front), Err(NotInflated::OutputTooSmall));
+        assert_eq!(
+            Inflater::new().gzip_member(&input, front),
+            Err(NotInflated::OutputTooSmall)
+        );
         assert!(guard.iter().all(|&byte| byte == 1));
     }
 }

@@ -94,7 +94,14 @@ impl<R: Read> Reader<R> {
     /// Makes a reader.
     pub fn with_options(input: R, options: ReaderOptions) -> Reader<R> {
         let state = State::New(Some(input));
-        Reader { state, options, totals: Totals::default(), faults: Vec::new(), lost: None, first_content: None }
+        Reader {
+            state,
+            options,
+            totals: Totals::default(),
+            faults: Vec::new(),
+            lost: None,
+            first_content: None,
+        }
     }
 
     /// Reads the next record into `record`; `false` at the end, when the totals are final.
@@ -144,7 +151,8 @@ impl<R: Read> Reader<R> {
             self.state = State::Reading(Box::new(stream));
         }
         // The stream leaves `self` for the time of the call, so that both can be borrowed.
-        let State::Reading(mut stream) = std::mem::replace(&mut self.state, State::Done(None)) else {
+        let State::Reading(mut stream) = std::mem::replace(&mut self.state, State::Done(None))
+        else {
             return Ok(false);
         };
         let result = self.next_record(&mut stream, record);
@@ -159,7 +167,10 @@ impl<R: Read> Reader<R> {
     }
 
     fn limits(&self) -> Limits {
-        Limits { bytes: self.options.max_header_bytes, lines: self.options.max_header_lines }
+        Limits {
+            bytes: self.options.max_header_bytes,
+            lines: self.options.max_header_lines,
+        }
     }
 
     /// Finds out the format. Behind a damaged start it is that of the first member that verifies, or of the first header
@@ -181,7 +192,10 @@ impl<R: Read> Reader<R> {
         let found = format::beginnings(&bytes[..bytes.len().min(format::SEARCHED_BYTES)], limits);
         let mut stream = Stream::new(window, Decoder::Plain, limits);
         let Some(format) = stream.first_that_verifies(&found, decoder)? else {
-            return Err(format::unknown(stream.input(), "an unknown format without a record in its first MiB"));
+            return Err(format::unknown(
+                stream.input(),
+                "an unknown format without a record in its first MiB",
+            ));
         };
         stream.set_decoder(decoder(format));
         Ok(stream)
@@ -198,7 +212,11 @@ impl<R: Read> Reader<R> {
             if self.lost.is_none() && self.take_member(stream, record)? {
                 return Ok(true);
             }
-            let found = if self.lost.is_some() { self.search(stream)? } else { self.seek_record(stream)? };
+            let found = if self.lost.is_some() {
+                self.search(stream)?
+            } else {
+                self.seek_record(stream)?
+            };
             if !found {
                 self.finish(stream)?;
                 return Ok(false);
@@ -211,12 +229,15 @@ impl<R: Read> Reader<R> {
 
     /// The fast path: a member that holds just one record, and no claim is wrong.
     fn take_member(&mut self, stream: &mut Stream<R>, record: &mut Record) -> Result<bool, Error> {
-        let Some((start, end)) = stream.take_member(&mut record.buffer)? else { return Ok(false) };
+        let Some((start, end)) = stream.take_member(&mut record.buffer)? else {
+            return Ok(false);
+        };
         let content = record.buffer.bytes();
         if let Outcome::Header(parsed) = header::parse(content, self.limits()) {
             let block_and_ends = content.len() - parsed.len;
             let is_exact = block_and_ends.checked_sub(4).is_some_and(|block| {
-                parsed.claim == Claim::Length(block as u64) && block as u64 <= self.options.max_record_bytes
+                parsed.claim == Claim::Length(block as u64)
+                    && block as u64 <= self.options.max_record_bytes
             });
             if is_exact && parsed.is_clean() && content.ends_with(b"\r\n\r\n") {
                 record.header = 0..parsed.len;
@@ -234,7 +255,10 @@ impl<R: Read> Reader<R> {
     fn seek_record(&mut self, stream: &mut Stream<R>) -> Result<bool, Error> {
         loop {
             let bytes = stream.bytes();
-            let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let blank = bytes
+                .iter()
+                .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+                .count();
             stream.advance(blank);
             let bytes = stream.bytes();
             let known = bytes.len().min(header::MAGIC.len());
@@ -254,7 +278,11 @@ impl<R: Read> Reader<R> {
                 }
                 Extend::End if known == 0 => return Ok(false),
                 Extend::End => {
-                    self.lose(stream.offset_at(0), FaultKind::CutRecord, "the input ends inside a version line");
+                    self.lose(
+                        stream.offset_at(0),
+                        FaultKind::CutRecord,
+                        "the input ends inside a version line",
+                    );
                     stream.advance(known);
                     return Ok(true);
                 }
@@ -269,11 +297,15 @@ impl<R: Read> Reader<R> {
             if let Some(error) = format::refuse(content) {
                 return Err(error);
             }
-            self.first_content.get_or_insert_with(|| content[..content.len().min(64)].to_vec());
+            self.first_content
+                .get_or_insert_with(|| content[..content.len().min(64)].to_vec());
         }
         let (kind, detail) = match stream.format() {
             Format::Plain => (FaultKind::Junk, "bytes that do not begin a record"),
-            _ => (FaultKind::BadHeader, "a member whose content does not begin with `WARC/`"),
+            _ => (
+                FaultKind::BadHeader,
+                "a member whose content does not begin with `WARC/`",
+            ),
         };
         self.lose(stream.offset_at(0), kind, detail);
         Ok(())
@@ -282,14 +314,29 @@ impl<R: Read> Reader<R> {
     fn lose(&mut self, offset: u64, kind: FaultKind, detail: impl Into<String>) {
         debug_assert!(self.lost.is_none());
         self.pad_to(offset);
-        self.lost = Some(Lost { offset, kind, detail: detail.into(), all_zero: kind == FaultKind::Junk });
+        self.lost = Some(Lost {
+            offset,
+            kind,
+            detail: detail.into(),
+            all_zero: kind == FaultKind::Junk,
+        });
     }
 
     /// Damage in the compressed stream; `record_offset`: of the record that it cuts.
-    fn lose_to_damage(&mut self, stream: &mut Stream<R>, record_offset: Option<u64>) -> Result<(), Error> {
-        let Damage { offset, kind, detail } = stream.damage().expect("damage was reported").clone();
+    fn lose_to_damage(
+        &mut self,
+        stream: &mut Stream<R>,
+        record_offset: Option<u64>,
+    ) -> Result<(), Error> {
+        let Damage {
+            offset,
+            kind,
+            detail,
+        } = stream.damage().expect("damage was reported").clone();
         let detail = match record_offset {
-            Some(record) if record < offset => format!("{detail}, at offset {offset} inside a record"),
+            Some(record) if record < offset => {
+                format!("{detail}, at offset {offset} inside a record")
+            }
             _ => detail,
         };
         self.lose(record_offset.unwrap_or(offset).min(offset), kind, detail);
@@ -307,22 +354,26 @@ impl<R: Read> Reader<R> {
     /// Searches the next record behind damage. `false` at the end.
     fn search(&mut self, stream: &mut Stream<R>) -> Result<bool, Error> {
         let is_plain = stream.format() == Format::Plain;
-        // Whether the byte before the stream's first one ended a line.
-        let mut after_line = false;
         let mut ended = false;
         loop {
-            let (passed, found) = framing::next_header(stream, after_line, ended, self.limits());
+            let (passed, found) = framing::next_header(stream, ended, self.limits());
             if passed > 0 {
                 let bytes = &stream.bytes()[..passed];
-                after_line = bytes.last() == Some(&b'\n');
-                let lost = self.lost.as_mut().expect("a search is for the end of a loss");
+                let lost = self
+                    .lost
+                    .as_mut()
+                    .expect("a search is for the end of a loss");
                 lost.all_zero &= is_plain && bytes.iter().all(|&byte| byte == 0);
                 stream.advance(passed);
             }
             if found {
                 stream.warc_seen = true;
                 let begins_there = is_plain || stream.begins_member(0);
-                self.end_loss(if begins_there { stream.offset_at(0) } else { stream.offset_behind(1) });
+                self.end_loss(if begins_there {
+                    stream.offset_at(0)
+                } else {
+                    stream.offset_behind(1)
+                });
                 return Ok(true);
             }
             if ended {
@@ -333,10 +384,7 @@ impl<R: Read> Reader<R> {
             }
             match stream.extend()? {
                 Extend::Grown => {}
-                Extend::Damaged => {
-                    self.pass_damage(stream)?;
-                    after_line = false;
-                }
+                Extend::Damaged => self.pass_damage(stream)?,
                 Extend::End => ended = true,
             }
         }
@@ -346,7 +394,13 @@ impl<R: Read> Reader<R> {
     fn read_framed(&mut self, stream: &mut Stream<R>, record: &mut Record) -> Result<bool, Error> {
         let offset = stream.offset_at(0);
         let framed = match framing::read_header(stream, self.limits())? {
-            Ok(parsed) => framing::find_extent(stream, &parsed, self.options.max_record_bytes, self.limits())?.map(|end| (parsed, end)),
+            Ok(parsed) => framing::find_extent(
+                stream,
+                &parsed,
+                self.options.max_record_bytes,
+                self.limits(),
+            )?
+            .map(|end| (parsed, end)),
             Err(why) => Err(why),
         };
         match framed {
@@ -367,7 +421,13 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    fn hand_over(&mut self, stream: &mut Stream<R>, record: &mut Record, parsed: &Parsed, extent: &Extent) {
+    fn hand_over(
+        &mut self,
+        stream: &mut Stream<R>,
+        record: &mut Record,
+        parsed: &Parsed,
+        extent: &Extent,
+    ) {
         let (start, end) = (stream.offset_at(0), stream.offset_behind(extent.end));
         stream.give(extent.block_end, extent.end, &mut record.buffer);
         record.header = 0..parsed.len;
@@ -375,8 +435,14 @@ impl<R: Read> Reader<R> {
         self.count_record(record, parsed, start, end);
         let flags = [
             (extent.length_wrong, WarningKind::ContentLengthWrong),
-            (parsed.claim == Claim::Missing, WarningKind::ContentLengthMissing),
-            (parsed.claim == Claim::Invalid, WarningKind::ContentLengthInvalid),
+            (
+                parsed.claim == Claim::Missing,
+                WarningKind::ContentLengthMissing,
+            ),
+            (
+                parsed.claim == Claim::Invalid,
+                WarningKind::ContentLengthInvalid,
+            ),
             (parsed.lf_only, WarningKind::LfOnly),
             (parsed.folded, WarningKind::FoldedHeader),
             (parsed.without_colon, WarningKind::HeaderWithoutColon),
@@ -412,11 +478,21 @@ impl<R: Read> Reader<R> {
 
     /// The loss reaches up to `offset`.
     fn end_loss(&mut self, offset: u64) {
-        let Lost { offset: start, kind, detail, .. } = self.lost.take().expect("something was lost");
+        let Lost {
+            offset: start,
+            kind,
+            detail,
+            ..
+        } = self.lost.take().expect("something was lost");
         let bytes = self.charge_to(offset);
         self.totals.fault_bytes += bytes;
         self.totals.faults += 1;
-        self.faults.push(Fault { offset: start, kind, bytes, detail });
+        self.faults.push(Fault {
+            offset: start,
+            kind,
+            bytes,
+            detail,
+        });
     }
 
     /// Closes the account at the end of the input.
@@ -431,7 +507,12 @@ impl<R: Read> Reader<R> {
             None => {}
         }
         self.pad_to(total);
-        let Totals { record_bytes, fault_bytes, padding_bytes, .. } = self.totals;
+        let Totals {
+            record_bytes,
+            fault_bytes,
+            padding_bytes,
+            ..
+        } = self.totals;
         assert!(
             record_bytes + fault_bytes + padding_bytes == total,
             "every byte is accounted for: {record_bytes} in records, {fault_bytes} in faults, {padding_bytes} in padding, \
@@ -450,9 +531,16 @@ impl<R: Read> Reader<R> {
             (Some(_), Format::GzipMembers) => "gzip, but of something else".to_owned(),
             (Some(_), Format::Zstd) => "zstd, but of something else".to_owned(),
             (None, format) => {
-                let first = self.faults.first().map(|fault| &fault.detail).or(self.lost.as_ref().map(|lost| &lost.detail));
+                let first = self
+                    .faults
+                    .first()
+                    .map(|fault| &fault.detail)
+                    .or(self.lost.as_ref().map(|lost| &lost.detail));
                 let detail = first.map_or("", |detail| detail.as_str());
-                format!("a {} input without a member that can be read ({detail})", format.as_str())
+                format!(
+                    "a {} input without a member that can be read ({detail})",
+                    format.as_str()
+                )
             }
         };
         format::unknown(self.first_content.as_deref().unwrap_or_default(), &hint)

@@ -46,7 +46,11 @@ impl Record {
     /// Returns `WARC-Target-URI` as raw bytes, without the `<…>` that old versions of wget put around it.
     pub fn target_uri(&self) -> Option<&[u8]> {
         let uri = self.header().get("WARC-Target-URI")?;
-        Some(uri.strip_prefix(b"<").and_then(|uri| uri.strip_suffix(b">")).unwrap_or(uri))
+        Some(
+            uri.strip_prefix(b"<")
+                .and_then(|uri| uri.strip_suffix(b">"))
+                .unwrap_or(uri),
+        )
     }
 
     /// Returns `WARC-Record-ID`, with its `<…>`.
@@ -157,7 +161,10 @@ mod tests {
     use super::*;
 
     fn record(header: &[u8]) -> Record {
-        let mut record = Record { header: 0..header.len(), ..Record::default() };
+        let mut record = Record {
+            header: 0..header.len(),
+            ..Record::default()
+        };
         record.buffer.extend(header);
         record
     }
@@ -172,8 +179,20 @@ mod tests {
 
     #[test]
     fn type_names_are_known_in_any_case() {
-        for name in ["warcinfo", "Response", "RESOURCE", "request", "metadata", "revisit", "conversion", "continuation"] {
-            assert_eq!(RecordType::from_bytes(name.as_bytes()).as_str(), name.to_ascii_lowercase());
+        for name in [
+            "warcinfo",
+            "Response",
+            "RESOURCE",
+            "request",
+            "metadata",
+            "revisit",
+            "conversion",
+            "continuation",
+        ] {
+            assert_eq!(
+                RecordType::from_bytes(name.as_bytes()).as_str(),
+                name.to_ascii_lowercase()
+            );
         }
         assert_eq!(RecordType::from_bytes(b"hello_kitty"), RecordType::Unknown);
     }

@@ -18,7 +18,11 @@ pub struct Records<R> {
 
 impl<R: Read> Records<R> {
     pub(crate) fn new(reader: Reader<R>) -> Records<R> {
-        Records { reader, record: Record::default(), ended: false }
+        Records {
+            reader,
+            record: Record::default(),
+            ended: false,
+        }
     }
 
     /// Returns the reader, for its totals.

@@ -94,7 +94,12 @@ impl Decoder {
         }
     }
 
-    fn decode<R: Read>(&mut self, window: &mut Window<R>, out: &mut Buffer, limit: usize) -> Result<Step, Error> {
+    fn decode<R: Read>(
+        &mut self,
+        window: &mut Window<R>,
+        out: &mut Buffer,
+        limit: usize,
+    ) -> Result<Step, Error> {
         match self {
             Decoder::Plain => {
                 window.fill(LOW_WATER)?;
@@ -255,7 +260,9 @@ impl<R: Read> Stream<R> {
         if !self.buffer.is_empty() || self.is_open() || self.damage.is_some() {
             return Ok(None);
         }
-        let Decoder::Gzip(gzip) = &mut self.decoder else { return Ok(None) };
+        let Decoder::Gzip(gzip) = &mut self.decoder else {
+            return Ok(None);
+        };
         self.window.fill(LOW_WATER)?;
         let start = self.window.offset();
         out.clear();
@@ -273,7 +280,11 @@ impl<R: Read> Stream<R> {
         if self.buffer.is_empty() {
             self.num_empty_members += 1;
         } else {
-            self.members.push_back(Member { content: self.position, offset, end: Some(end) });
+            self.members.push_back(Member {
+                content: self.position,
+                offset,
+                end: Some(end),
+            });
         }
     }
 
@@ -296,7 +307,9 @@ impl<R: Read> Stream<R> {
     }
 
     fn is_open(&self) -> bool {
-        self.members.back().is_some_and(|member| member.end.is_none())
+        self.members
+            .back()
+            .is_some_and(|member| member.end.is_none())
     }
 
     fn end_position(&self) -> u64 {
@@ -313,22 +326,36 @@ impl<R: Read> Stream<R> {
             return Ok(Extend::End);
         }
         if !self.decoder.begins(bytes) {
-            self.set_damage(offset, FaultKind::Junk, "bytes that are neither member nor record".into());
+            self.set_damage(
+                offset,
+                FaultKind::Junk,
+                "bytes that are neither member nor record".into(),
+            );
             return Ok(Extend::Damaged);
         }
         if matches!(self.decoder, Decoder::Zstd(_)) && Zstd::begins_skippable(bytes) {
             return self.skip_frame();
         }
-        self.members.push_back(Member { content: self.end_position(), offset, end: None });
+        self.members.push_back(Member {
+            content: self.end_position(),
+            offset,
+            end: None,
+        });
         Ok(Extend::Grown)
     }
 
     fn decode(&mut self, is_new: bool) -> Result<Extend, Error> {
         let is_plain = matches!(self.decoder, Decoder::Plain);
         // One byte above the limit for whole members, to see that there is more.
-        let limit = if is_new && !is_plain { WHOLE_BYTES + 1 } else { PIECE_BYTES };
+        let limit = if is_new && !is_plain {
+            WHOLE_BYTES + 1
+        } else {
+            PIECE_BYTES
+        };
         let before = self.buffer.len();
-        let step = self.decoder.decode(&mut self.window, &mut self.buffer, limit)?;
+        let step = self
+            .decoder
+            .decode(&mut self.window, &mut self.buffer, limit)?;
         let grown = self.buffer.len() > before;
         self.warc_seen |= is_new && self.buffer.bytes()[before..].starts_with(header::MAGIC);
         match step {
@@ -350,7 +377,11 @@ impl<R: Read> Stream<R> {
                     self.members.pop_back();
                 }
                 self.set_damage(offset, kind, detail);
-                Ok(if self.buffer.len() > before { Extend::Grown } else { Extend::Damaged })
+                Ok(if self.buffer.len() > before {
+                    Extend::Grown
+                } else {
+                    Extend::Damaged
+                })
             }
         }
     }
@@ -371,7 +402,11 @@ impl<R: Read> Stream<R> {
     }
 
     fn set_damage(&mut self, offset: u64, kind: FaultKind, detail: String) {
-        self.damage = Some(Damage { offset, kind, detail });
+        self.damage = Some(Damage {
+            offset,
+            kind,
+            detail,
+        });
     }
 
     /// Skips a skippable zstd frame; the first of the file may carry a dictionary.
@@ -379,8 +414,15 @@ impl<R: Read> Stream<R> {
         let offset = self.window.offset();
         let bytes = self.window.available();
         let is_dictionary = offset == 0 && Zstd::begins_dictionary(bytes);
-        let Some(&[a, b, c, d]) = bytes.get(4..SKIPPABLE_HEADER).and_then(|length| length.first_chunk::<4>()) else {
-            self.set_damage(offset, FaultKind::CutMember, "the input ends inside a skippable zstd frame".into());
+        let Some(&[a, b, c, d]) = bytes
+            .get(4..SKIPPABLE_HEADER)
+            .and_then(|length| length.first_chunk::<4>())
+        else {
+            self.set_damage(
+                offset,
+                FaultKind::CutMember,
+                "the input ends inside a skippable zstd frame".into(),
+            );
             return Ok(Extend::Damaged);
         };
         self.window.hold();
@@ -391,7 +433,11 @@ impl<R: Read> Stream<R> {
             self.window.fill(1)?;
             let piece = (self.window.available().len() as u64).min(left) as usize;
             if piece == 0 {
-                self.set_damage(offset, FaultKind::CutMember, "the input ends inside a skippable zstd frame".into());
+                self.set_damage(
+                    offset,
+                    FaultKind::CutMember,
+                    "the input ends inside a skippable zstd frame".into(),
+                );
                 return Ok(Extend::Damaged);
             }
             if is_dictionary && dictionary.len() <= zstd::MAX_DICTIONARY_BYTES {
@@ -447,14 +493,18 @@ impl<R: Read> Stream<R> {
     /// Place in the list of members of the one that holds the byte at `index`.
     fn member_at(&self, index: usize) -> Option<usize> {
         let position = self.position + index as u64;
-        self.members.partition_point(|member| member.content <= position).checked_sub(1)
+        self.members
+            .partition_point(|member| member.content <= position)
+            .checked_sub(1)
     }
 
     /// Offset of the member that the byte at `index` belongs to; in plain files, of the byte itself.
     pub(crate) fn offset_at(&self, index: usize) -> u64 {
         match self.decoder {
             Decoder::Plain => self.position + index as u64,
-            _ => self.member_at(index).map_or(self.window.offset(), |place| self.members[place].offset),
+            _ => self
+                .member_at(index)
+                .map_or(self.window.offset(), |place| self.members[place].offset),
         }
     }
 
@@ -464,7 +514,8 @@ impl<R: Read> Stream<R> {
             Decoder::Plain => self.position + len as u64,
             _ => {
                 let last = len.checked_sub(1).and_then(|index| self.member_at(index));
-                last.and_then(|place| self.members[place].end).unwrap_or(self.window.offset())
+                last.and_then(|place| self.members[place].end)
+                    .unwrap_or(self.window.offset())
             }
         }
     }
@@ -472,14 +523,19 @@ impl<R: Read> Stream<R> {
     /// Says whether a member's content begins or ends at `index`.
     pub(crate) fn is_boundary(&self, index: usize) -> bool {
         let position = self.position + index as u64;
-        let begins = self.members.binary_search_by_key(&position, |member| member.content).is_ok();
+        let begins = self
+            .members
+            .binary_search_by_key(&position, |member| member.content)
+            .is_ok();
         begins || (position == self.end_position() && !self.is_open())
     }
 
     /// Says whether a member begins at `index`, as far as is known.
     pub(crate) fn begins_member(&self, index: usize) -> bool {
         let position = self.position + index as u64;
-        self.members.binary_search_by_key(&position, |member| member.content).is_ok()
+        self.members
+            .binary_search_by_key(&position, |member| member.content)
+            .is_ok()
     }
 
     /// Index of the end of the member that holds the byte at `index`, if it is known.
@@ -495,10 +551,13 @@ impl<R: Read> Stream<R> {
     /// Index, from `from` on, of the first member that begins with `WARC/`.
     pub(crate) fn next_warc_member(&self, from: usize) -> Option<usize> {
         let position = self.position + from as u64;
-        let first = self.members.partition_point(|member| member.content < position);
+        let first = self
+            .members
+            .partition_point(|member| member.content < position);
         self.members.range(first..).find_map(|member| {
             let index = (member.content - self.position) as usize;
-            let member_bytes = &self.bytes()[index..self.member_end(index).unwrap_or(self.buffer.len())];
+            let member_bytes =
+                &self.bytes()[index..self.member_end(index).unwrap_or(self.buffer.len())];
             member_bytes.starts_with(header::MAGIC).then_some(index)
         })
     }
@@ -527,13 +586,21 @@ impl<R: Read> Stream<R> {
             let found = self.decoder.find(&bytes[skip..]).map(|place| skip + place);
             // A beginning may lie across the end of the window.
             let is_last = bytes.len() < LOW_WATER;
-            let passed = found.unwrap_or(if is_last { bytes.len() } else { (bytes.len() - 3).max(skip) });
+            let passed = found.unwrap_or(if is_last {
+                bytes.len()
+            } else {
+                (bytes.len() - 3).max(skip)
+            });
             all_zero &= bytes[..passed].iter().all(|&byte| byte == 0);
             self.window.consume(passed);
             searched += passed as u64;
             skip = 0;
             if found.is_some() {
-                let limit = if wasted > WASTE_ALLOWED + WASTE_RATIO * searched { PIECE_BYTES } else { WHOLE_BYTES + 1 };
+                let limit = if wasted > WASTE_ALLOWED + WASTE_RATIO * searched {
+                    PIECE_BYTES
+                } else {
+                    WHOLE_BYTES + 1
+                };
                 self.window.hold();
                 let verifies = self.verifies(limit, &mut wasted)?;
                 self.window.release();
@@ -550,14 +617,19 @@ impl<R: Read> Stream<R> {
         self.window.fill(LOW_WATER)?;
         let offset = self.window.offset();
         // The buffer is empty during a search, so that it can take the content for a moment.
-        let step = self.decoder.decode(&mut self.window, &mut self.buffer, limit)?;
+        let step = self
+            .decoder
+            .decode(&mut self.window, &mut self.buffer, limit)?;
         self.decoder.abandon();
         self.window.rewind(offset);
         let parsed = header::parse(self.buffer.bytes(), self.limits);
         let verified = match step {
             Step::End => matches!(parsed, Outcome::Header(_)),
             // Too large to be checked whole: its beginning must convince.
-            Step::More => limit > WHOLE_BYTES && matches!(parsed, Outcome::Header(header) if header.convincing),
+            Step::More => {
+                limit > WHOLE_BYTES
+                    && matches!(parsed, Outcome::Header(header) if header.convincing)
+            }
             Step::Damaged(..) => false,
         };
         if !verified {

@@ -45,7 +45,10 @@ impl Warnings {
 
     /// Goes through the kinds that occurred, with their numbers, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (WarningKind, u64)> + '_ {
-        WarningKind::ALL.into_iter().map(|kind| (kind, self.count(kind))).filter(|&(_, count)| count > 0)
+        WarningKind::ALL
+            .into_iter()
+            .map(|kind| (kind, self.count(kind)))
+            .filter(|&(_, count)| count > 0)
     }
 
     pub(crate) fn add(&mut self, kind: WarningKind, count: u64) {
@@ -63,7 +66,10 @@ mod tests {
         warnings.add(WarningKind::LfOnly, 2);
         warnings.add(WarningKind::ZeroPadding, 1);
         let listed: Vec<_> = warnings.iter().collect();
-        assert_eq!(listed, [(WarningKind::LfOnly, 2), (WarningKind::ZeroPadding, 1)]);
+        assert_eq!(
+            listed,
+            [(WarningKind::LfOnly, 2), (WarningKind::ZeroPadding, 1)]
+        );
         assert_eq!(warnings.total(), 3);
     }
 

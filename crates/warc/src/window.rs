@@ -29,7 +29,15 @@ pub(crate) struct Window<R> {
 
 impl<R: Read> Window<R> {
     pub(crate) fn new(input: R) -> Window<R> {
-        Window { input, buffer: Vec::new(), start: 0, end: 0, base: 0, hold: None, at_end: false }
+        Window {
+            input,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            base: 0,
+            hold: None,
+            at_end: false,
+        }
     }
 
     /// Offset of the next byte.
@@ -93,7 +101,12 @@ impl<R: Read> Window<R> {
                 }
                 Ok(bytes) => self.end += bytes,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(source) => return Err(Error::Io { offset: self.bytes_read(), source }),
+                Err(source) => {
+                    return Err(Error::Io {
+                        offset: self.bytes_read(),
+                        source,
+                    });
+                }
             }
         }
         Ok(())
@@ -156,7 +169,9 @@ mod tests {
     fn read_errors_know_their_offset() {
         let input = std::io::Read::chain(&b"abc"[..], Failing);
         let mut window = Window::new(input);
-        let Err(Error::Io { offset, .. }) = window.fill(10) else { panic!("expected an error") };
+        let Err(Error::Io { offset, .. }) = window.fill(10) else {
+            panic!("expected an error")
+        };
         assert_eq!(offset, 3);
     }
 

@@ -39,7 +39,13 @@ impl Zstd {
     pub(crate) fn new(max_window_bytes: u64) -> Zstd {
         // RFC 8878 allows windows from 1 KiB (10) to beyond what the library can do (31).
         let window_log = max_window_bytes.checked_ilog2().unwrap_or(0).clamp(10, 31);
-        Zstd { context: DCtx::create(), open: false, produced: 0, window_log, has_dictionary: false }
+        Zstd {
+            context: DCtx::create(),
+            open: false,
+            produced: 0,
+            window_log,
+            has_dictionary: false,
+        }
     }
 
     /// Says whether a frame may begin here; one that the end of the input cuts counts.
@@ -74,7 +80,9 @@ impl Zstd {
             self.context.load_dictionary(content)
         };
         self.has_dictionary = loaded.is_ok();
-        loaded.map(|_| ()).map_err(|_| "a dictionary that cannot be loaded")
+        loaded
+            .map(|_| ())
+            .map_err(|_| "a dictionary that cannot be loaded")
     }
 
     /// Decompresses on, or begins a frame; stops after `limit` bytes.
@@ -98,13 +106,19 @@ impl Zstd {
     fn begin(&mut self) -> Result<(), usize> {
         // A context stays unusable after an error until it is reset; the dictionary survives a reset of the session.
         self.context.reset(ResetDirective::SessionOnly)?;
-        self.context.set_parameter(DParameter::WindowLogMax(self.window_log))?;
+        self.context
+            .set_parameter(DParameter::WindowLogMax(self.window_log))?;
         self.open = true;
         self.produced = 0;
         Ok(())
     }
 
-    fn stream_on<R: Read>(&mut self, window: &mut Window<R>, out: &mut Buffer, limit: usize) -> Result<Step, Error> {
+    fn stream_on<R: Read>(
+        &mut self,
+        window: &mut Window<R>,
+        out: &mut Buffer,
+        limit: usize,
+    ) -> Result<Step, Error> {
         if self.produced > WHOLE_BYTES as u64 {
             window.hold_history(HISTORY_BYTES);
         }
@@ -112,7 +126,10 @@ impl Zstd {
         while produced < limit {
             window.fill(1)?;
             if window.available().is_empty() {
-                return Ok(Step::Damaged(FaultKind::CutMember, "the input ends inside a zstd frame".into()));
+                return Ok(Step::Damaged(
+                    FaultKind::CutMember,
+                    "the input ends inside a zstd frame".into(),
+                ));
             }
             let spare = out.spare(ROOM);
             let room = spare.len().min(limit - produced);
@@ -127,7 +144,12 @@ impl Zstd {
             match status {
                 Ok(0) => return Ok(Step::End),
                 Ok(_) if consumed > 0 || written > 0 => {}
-                Ok(_) => return Ok(Step::Damaged(FaultKind::BadDeflate, "zstd data that lead nowhere".into())),
+                Ok(_) => {
+                    return Ok(Step::Damaged(
+                        FaultKind::BadDeflate,
+                        "zstd data that lead nowhere".into(),
+                    ));
+                }
                 Err(code) => return Ok(damaged(code, self.has_dictionary)),
             }
         }
@@ -138,7 +160,9 @@ impl Zstd {
 fn unpack_dictionary(content: &[u8]) -> Result<Vec<u8>, &'static str> {
     let unpacked = zstd::stream::Decoder::with_buffer(content).and_then(|decoder| {
         let mut unpacked = Vec::new();
-        decoder.take(MAX_DICTIONARY_BYTES as u64 + 1).read_to_end(&mut unpacked)?;
+        decoder
+            .take(MAX_DICTIONARY_BYTES as u64 + 1)
+            .read_to_end(&mut unpacked)?;
         Ok(unpacked)
     });
     match unpacked {
@@ -157,5 +181,8 @@ fn damaged(code: usize, has_dictionary: bool) -> Step {
         "Dictionary mismatch" if !has_dictionary => FaultKind::MissingDictionary,
         _ => FaultKind::BadDeflate,
     };
-    Step::Damaged(kind, format!("zstd frame does not verify: {}", name.to_ascii_lowercase()))
+    Step::Damaged(
+        kind,
+        format!("zstd frame does not verify: {}", name.to_ascii_lowercase()),
+    )
 }
