@@ -37,8 +37,9 @@ impl Dice {
         Self(random)
     }
 
-    /// A whole number in `0..limit`; 0 when `limit` is 0.
+    /// A whole number in `0..limit`, of at most 32 bits; 0 when `limit` is 0.
     pub(super) fn below(&mut self, limit: usize) -> usize {
+        debug_assert!(limit <= 1 << 32);
         ((u64::from(self.0.next_u32()) * limit as u64) >> 32) as usize
     }
 

@@ -54,9 +54,7 @@ fn value(maker: &mut Maker, value: Value) -> String {
         OwnUrl => maker.page.url(),
         Image => own_image(maker),
         SiteName => maker.site_name(),
-        Digits(length) => (0..length)
-            .map(|_| char::from(b'0' + maker.dice.below(10) as u8))
-            .collect(),
+        Digits(length) => digits(length, &mut maker.dice),
         Token(length) => token(length, &mut maker.dice),
         Handle => format!("@{}", maker.site_name().replace(' ', "")),
         Date => clock::iso_past(&mut maker.dice),
@@ -77,15 +75,16 @@ fn value(maker: &mut Maker, value: Value) -> String {
             maker.page.origin
         ),
         Many(count) => {
-            let ids: Vec<String> = (0..count).map(|_| value_of_id(&mut maker.dice)).collect();
+            let ids: Vec<String> = (0..count).map(|_| digits(15, &mut maker.dice)).collect();
             ids.join(",")
         }
     }
 }
 
-fn value_of_id(dice: &mut Dice) -> String {
-    dice.between(100_000_000_000, 999_999_999_999_999)
-        .to_string()
+fn digits(length: usize, dice: &mut Dice) -> String {
+    (0..length)
+        .map(|_| char::from(b'0' + dice.below(10) as u8))
+        .collect()
 }
 
 fn words(maker: &mut Maker, count: usize) -> String {

@@ -29,35 +29,46 @@
 //! - `redirect_pairs.PROFILE.tsv.gz` and `redirect_hosts.PROFILE.txt.gz`, with WARC: the same for the
 //!   `Location` of redirects in the `crawldiagnostics` files, which the lists above leave out.
 //!
+//! - `….robotstxt.jsonl.gz`, one per file of robots.txt captures: a line per capture with `status`,
+//!   `access` (RFC 9309, section 2.3.1; null for a redirect), `sitemaps` and which agents `may_fetch` `/`
+//!   (null for a hostile body).
+//!
+//! Damage is never done to a record that carries links or rules, so all this holds with faults, too.
+//!
 //! Lengths, offsets and checksums that a WAT says about its WARC, and the digests in it, are invented;
 //! digests in WARC and WET are real.
 
 mod clock;
+mod diagnostics;
 mod dice;
 mod head;
 mod hosts;
+mod html;
 mod members;
 mod odd;
 mod page;
+mod robots;
+mod run;
 mod shard;
+#[cfg(test)]
+mod tests;
 mod truth;
+mod warc;
 mod wat;
+mod wet;
 mod words;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
-pub use self::truth::{FaultTruth, OptionsTruth, ShardTruth, Summary, Totals};
+pub use self::truth::{FaultTruth, ListLengths, OptionsTruth, ShardTruth, Summary, Totals};
 
-use self::dice::{Dice, Purpose};
 use self::hosts::Hosts;
-use self::shard::{PageRecord, ShardFile};
-use self::truth::{Gatherer, Share};
+use self::run::Run;
 use self::words::Lexicon;
 
 /// What to write, and how much of it.
@@ -77,6 +88,20 @@ pub struct SynthOptions {
     pub kinds: Vec<Kind>,
     /// Of a million records, how many are damaged or have junk before them.
     pub faults_per_million: u32,
+}
+
+impl SynthOptions {
+    /// What the committed sample in `data-samples/synth` was made with: small, and of hosts few
+    /// enough that they link to one another.
+    pub fn sample() -> Self {
+        Self {
+            shards: 8,
+            pages_per_shard: 25,
+            hosts: 400,
+            seed: 20_261_101,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for SynthOptions {
@@ -99,13 +124,24 @@ impl Default for SynthOptions {
 pub enum Kind {
     /// Metadata and links as JSON.
     Wat,
+    /// Captures as fetched; captures without status 200 go to files of their own.
+    Warc,
+    /// Plain text.
+    Wet,
+    /// Captures of robots.txt, one for each crawled host.
+    Robots,
 }
 
 impl Kind {
+    const ALL: [Kind; 4] = [Kind::Wat, Kind::Warc, Kind::Wet, Kind::Robots];
+
     /// The name used on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Wat => "wat",
+            Kind::Warc => "warc",
+            Kind::Wet => "wet",
+            Kind::Robots => "robots",
         }
     }
 }
@@ -114,11 +150,10 @@ impl FromStr for Kind {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let kinds = [Kind::Wat];
-        kinds
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
-            .ok_or_else(|| format!("unknown kind `{name}`; known are `wat`"))
+        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == name);
+        found.ok_or_else(|| {
+            format!("unknown kind `{name}`; known are `wat`, `warc`, `wet`, `robots`")
+        })
     }
 }
 
@@ -177,21 +212,7 @@ pub fn generate(options: &SynthOptions, progress: &(dyn Fn(u64) + Sync)) -> Resu
         lexicon,
         hosts,
     };
-    let run = Run {
-        options,
-        world: &world,
-        pairs: Gatherer::new(&options.out, &world.hosts)?,
-        progress,
-    };
-    let mut files: Vec<(Kind, u32)> = Vec::new();
-    for &kind in &options.kinds {
-        files.extend((0..options.shards).map(|shard| (kind, shard)));
-    }
-    let shards: Vec<ShardTruth> = files
-        .into_par_iter()
-        .map(|(kind, shard)| run.write(kind, shard))
-        .collect::<Result<_, Error>>()?;
-    run.tell_truth(shards)
+    Run::new(options, &world, progress)?.write_all()
 }
 
 fn check(options: &SynthOptions) -> Result<(), Error> {
@@ -233,103 +254,6 @@ fn prepare_folder(folder: &Path) -> Result<(), Error> {
             path: folder.to_owned(),
         }),
         None => Ok(()),
-    }
-}
-
-struct Run<'a> {
-    options: &'a SynthOptions,
-    world: &'a World,
-    pairs: Gatherer<'a>,
-    progress: &'a (dyn Fn(u64) + Sync),
-}
-
-impl Run<'_> {
-    fn write(&self, kind: Kind, shard: u32) -> Result<ShardTruth, Error> {
-        let name = |extension: &str| format!("{}-{shard:05}{extension}", clock::SEGMENT);
-        let file = match kind {
-            Kind::Wat => ShardTruth::new(name(".warc.wat.gz"), "wat"),
-        };
-        let stream = u64::from(shard) << 3 | kind as u64;
-        let mut file = ShardFile::create(
-            &self.options.out,
-            file,
-            (self.options.seed, stream, self.options.faults_per_million),
-        )?;
-        let mut share = self.pairs.share();
-        let written = match kind {
-            Kind::Wat => self.write_wat(shard, &mut file, &mut share),
-        };
-        file.at_path(written.and_then(|()| share.finish()))?;
-        file.finish()
-    }
-
-    fn write_wat(&self, shard: u32, file: &mut ShardFile, share: &mut Share) -> io::Result<()> {
-        let mut dice = Dice::new(
-            self.options.seed,
-            Purpose::World,
-            1 << 40 | u64::from(shard),
-        );
-        let warc_name = format!("{}-{shard:05}.warc.gz", clock::SEGMENT);
-        let mut writer = wat::WatWriter::new(self.world, warc_name, page::uuid(&mut dice));
-        let own_name = file.truth.file.clone();
-        writer.start(&own_name, &mut dice, |record| file.record(record, true))?;
-        for index in self.pages(shard) {
-            let page = page::page(self.world, index);
-            share.add(page.host, &page.targets);
-            file.truth.pages += 1;
-            file.truth.links += page.links.len() as u64;
-            file.truth.head_links += (page.head_links.len() + page.scripts.len()) as u64;
-            writer.page(&page, |which, record| {
-                file.record(record, which == PageRecord::Response)
-            })?;
-            (self.progress)(1);
-        }
-        Ok(())
-    }
-
-    fn pages(&self, shard: u32) -> std::ops::Range<u64> {
-        let pages = u64::from(self.options.pages_per_shard);
-        u64::from(shard) * pages..(u64::from(shard) + 1) * pages
-    }
-
-    /// Writes the lists and, last, `truth.json`.
-    fn tell_truth(&self, shards: Vec<ShardTruth>) -> Result<Summary, Error> {
-        let out = &self.options.out;
-        let [host_pairs_cc, host_pairs_browser, hosts_cc, hosts_browser] =
-            self.pairs.write(out, "host_pairs", "hosts")?;
-        let sum = |count: fn(&ShardTruth) -> u64| shards.iter().map(count).sum();
-        let totals = Totals {
-            files: shards.len() as u64,
-            bytes: sum(|shard| shard.bytes),
-            members: sum(|shard| shard.members),
-            records: sum(|shard| shard.records),
-            pages: sum(|shard| shard.pages),
-            links: sum(|shard| shard.links),
-            faults: sum(|shard| shard.faults.len() as u64),
-            host_pairs_cc,
-            host_pairs_browser,
-            hosts_cc,
-            hosts_browser,
-        };
-        let summary = Summary {
-            format: 1,
-            options: OptionsTruth::from(self.options),
-            totals,
-            shards,
-        };
-        let path = out.join("truth.json");
-        let write = || {
-            let temporary = out.join(".truth.json.tmp");
-            let file = File::create_new(&temporary)?;
-            serde_json::to_writer_pretty(&file, &summary)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)
-        };
-        write().map_err(|source| Error::Io {
-            path: path.clone(),
-            source,
-        })?;
-        Ok(summary)
     }
 }
 

@@ -66,13 +66,41 @@ pub struct Totals {
     pub links: u64,
     /// Damages.
     pub faults: u64,
-    /// Lines of `host_pairs.cc.tsv.gz`.
-    pub host_pairs_cc: u64,
-    /// Lines of `host_pairs.browser.tsv.gz`.
-    pub host_pairs_browser: u64,
-    /// Lines of `hosts.cc.txt.gz`.
+    /// Lines of the lists about pages' links.
+    pub lists: ListLengths,
+    /// Lines of the lists about redirects; all 0 without WARC.
+    pub redirect_lists: ListLengths,
+}
+
+impl Totals {
+    /// Sums up; pages and links are counted in the files of one kind only, as all have the same.
+    pub(super) fn of(shards: &[ShardTruth], counted: Option<&str>) -> Self {
+        let mut totals = Self::default();
+        for shard in shards {
+            totals.files += 1;
+            totals.bytes += shard.bytes;
+            totals.members += shard.members;
+            totals.records += shard.records;
+            totals.faults += shard.faults.len() as u64;
+            if counted == Some(shard.kind) {
+                totals.pages += shard.pages;
+                totals.links += shard.links;
+            }
+        }
+        totals
+    }
+}
+
+/// Lines of the lists of host pairs and of hosts, by profile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ListLengths {
+    /// Pairs by Common Crawl's rules.
+    pub pairs_cc: u64,
+    /// Pairs as browsers see them.
+    pub pairs_browser: u64,
+    /// Hosts by Common Crawl's rules.
     pub hosts_cc: u64,
-    /// Lines of `hosts.browser.txt.gz`.
+    /// Hosts as browsers see them.
     pub hosts_browser: u64,
 }
 
@@ -157,6 +185,10 @@ impl Answers {
 
     fn add_host(&self, rank: u32) {
         self.hosts[rank as usize / 64].fetch_or(1 << (rank % 64), Ordering::Relaxed);
+    }
+
+    fn has_host(&self, rank: u32) -> bool {
+        self.hosts[rank as usize / 64].load(Ordering::Relaxed) >> (rank % 64) & 1 == 1
     }
 
     fn add_run(&self, pairs: &mut Vec<u64>) -> io::Result<()> {
@@ -266,32 +298,50 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    /// Writes `{prefix}_pairs.{profile}.tsv.gz` and the hosts beside; returns the lines of each:
-    /// pairs by both profiles, hosts by both profiles.
-    pub(super) fn write(&self, folder: &Path, pairs: &str, hosts: &str) -> Result<[u64; 4], Error> {
-        let mut counts = [0; 4];
-        for (number, profile) in PROFILES.iter().enumerate() {
-            let answers = &self.profiles[number];
-            counts[number] =
-                write_lines(&folder.join(format!("{pairs}.{profile}.tsv.gz")), |line| {
-                    answers.merge(|pair| {
-                        let [source, target] =
-                            [pair >> 32, pair & 0xffff_ffff].map(|rank| self.reversed(rank as u32));
-                        line(&format!("{source}\t{target}\n"))
-                    })
-                })?;
-            counts[2 + number] =
-                write_lines(&folder.join(format!("{hosts}.{profile}.txt.gz")), |line| {
-                    let has = |rank: u32| {
-                        answers.hosts[rank as usize / 64].load(Ordering::Relaxed) >> (rank % 64) & 1
-                            == 1
-                    };
-                    (0..self.hosts.len() as u32)
-                        .filter(|&rank| has(rank))
-                        .try_for_each(|rank| line(&format!("{}\n", self.reversed(rank))))
-                })?;
-        }
-        Ok(counts)
+    /// Writes `{pairs}.{profile}.tsv.gz` and `{hosts}.{profile}.txt.gz` for both profiles.
+    pub(super) fn write(
+        &self,
+        folder: &Path,
+        pairs: &str,
+        hosts: &str,
+    ) -> Result<ListLengths, Error> {
+        let write = |profile: usize| {
+            let name = PROFILES[profile];
+            Ok((
+                self.write_pairs(
+                    &folder.join(format!("{pairs}.{name}.tsv.gz")),
+                    &self.profiles[profile],
+                )?,
+                self.write_hosts(
+                    &folder.join(format!("{hosts}.{name}.txt.gz")),
+                    &self.profiles[profile],
+                )?,
+            ))
+        };
+        let ((pairs_cc, hosts_cc), (pairs_browser, hosts_browser)) = (write(0)?, write(1)?);
+        Ok(ListLengths {
+            pairs_cc,
+            pairs_browser,
+            hosts_cc,
+            hosts_browser,
+        })
+    }
+
+    fn write_pairs(&self, path: &Path, answers: &Answers) -> Result<u64, Error> {
+        write_lines(path, |line| {
+            answers.merge(|pair| {
+                let [source, target] =
+                    [pair >> 32, pair & 0xffff_ffff].map(|rank| self.reversed(rank as u32));
+                line(&format!("{source}\t{target}\n"))
+            })
+        })
+    }
+
+    fn write_hosts(&self, path: &Path, answers: &Answers) -> Result<u64, Error> {
+        let mut ranks = (0..self.hosts.len() as u32).filter(|&rank| answers.has_host(rank));
+        write_lines(path, |line| {
+            ranks.try_for_each(|rank| line(&format!("{}\n", self.reversed(rank))))
+        })
     }
 
     fn reversed(&self, rank: u32) -> String {

@@ -1,0 +1,347 @@
+//! Captures of robots.txt: mostly rules, often none, sometimes nonsense.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::World;
+use super::clock;
+use super::dice::{Dice, Purpose};
+use super::page::ip_address;
+use super::shard::{PageRecord, Written};
+use super::warc::{Answer, Exchange, WarcWriter, new_ids};
+
+/// What is known about one capture: a line of the shard's `.jsonl.gz`.
+#[derive(Debug, Serialize)]
+pub(super) struct RobotsTruth {
+    host: String,
+    url: String,
+    status: u16,
+    /// Length of the body.
+    bytes: usize,
+    /// RFC 9309, section 2.3.1: `rules`, `allow_all` or `disallow_all`; null for redirects.
+    access: Option<&'static str>,
+    /// Whether these agents may fetch `/`; null where the body is hostile.
+    may_fetch: Option<MayFetch>,
+    sitemaps: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct MayFetch {
+    #[serde(rename = "*")]
+    any: bool,
+    #[serde(rename = "CCBot")]
+    ccbot: bool,
+    #[serde(rename = "GPTBot")]
+    gptbot: bool,
+}
+
+impl MayFetch {
+    fn all(allowed: bool) -> Self {
+        Self {
+            any: allowed,
+            ccbot: allowed,
+            gptbot: allowed,
+        }
+    }
+}
+
+/// Crawlers that train or feed language models; sites name a few of them.
+const AI_AGENTS: [&str; 14] = [
+    "GPTBot",
+    "CCBot",
+    "Google-Extended",
+    "ClaudeBot",
+    "anthropic-ai",
+    "Bytespider",
+    "PerplexityBot",
+    "Amazonbot",
+    "Applebot-Extended",
+    "meta-externalagent",
+    "FacebookBot",
+    "Omgilibot",
+    "cohere-ai",
+    "Diffbot",
+];
+
+const DISALLOWED: [&str; 12] = [
+    "/wp-admin/",
+    "/search",
+    "/cgi-bin/",
+    "/admin/",
+    "/tmp/",
+    "/*?s=",
+    "/cart/",
+    "/*.pdf$",
+    "/private/",
+    "/user/login",
+    "/checkout/",
+    "/*/feed/",
+];
+
+/// Writes one host's capture and says what is in it.
+pub(super) fn capture(
+    world: &World,
+    writer: &mut WarcWriter,
+    number: usize,
+    mut each: impl FnMut(PageRecord, &[u8]) -> Written,
+) -> io::Result<RobotsTruth> {
+    let mut dice = Dice::new(world.seed, Purpose::Robots, number as u64);
+    let name = world.hosts.name(world.hosts.crawled(number));
+    let origin = format!(
+        "{}://{name}",
+        if dice.chance(0.85) { "https" } else { "http" }
+    );
+    let file = robots_txt(&origin, name, &mut dice);
+    let second = dice.below(10_800) as u32;
+    let mut head = format!(
+        "HTTP/1.1 {}\r\nDate: {}\r\nServer: nginx\r\nContent-Type: {}\r\n",
+        file.status,
+        clock::http(second),
+        file.content_type
+    );
+    if let Some(location) = &file.location {
+        head.push_str(&format!("Location: {location}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n", file.body.len()));
+    let (ids, ip) = (new_ids(&mut dice), ip_address(&mut dice));
+    let exchange = Exchange {
+        ids: &ids,
+        ip: &ip,
+        second,
+        origin: &origin,
+        path: "/robots.txt",
+    };
+    let answer = Answer {
+        head: &head,
+        body: &file.body,
+        truncated: false,
+        http2: false,
+        payload_type: if file.content_type.starts_with("text/html") {
+            "text/html"
+        } else {
+            "text/x-robots"
+        },
+    };
+    each(PageRecord::Request, writer.request(&exchange))?;
+    each(PageRecord::Response, writer.response(&exchange, &answer))?;
+    Ok(RobotsTruth {
+        host: name.to_owned(),
+        url: format!("{origin}/robots.txt"),
+        status: file.status[..3]
+            .parse()
+            .expect("statuses begin with three digits"),
+        bytes: file.body.len(),
+        access: file.access,
+        may_fetch: file.may_fetch,
+        sitemaps: file.sitemaps,
+    })
+}
+
+struct RobotsFile {
+    status: &'static str,
+    content_type: &'static str,
+    location: Option<String>,
+    body: Vec<u8>,
+    access: Option<&'static str>,
+    may_fetch: Option<MayFetch>,
+    sitemaps: Vec<String>,
+}
+
+fn robots_txt(origin: &str, host: &str, dice: &mut Dice) -> RobotsFile {
+    let without_rules = |status, access, may_fetch, body: &str| RobotsFile {
+        status,
+        content_type: "text/html; charset=UTF-8",
+        location: None,
+        body: body.as_bytes().to_vec(),
+        access,
+        may_fetch,
+        sitemaps: Vec::new(),
+    };
+    match dice.below(100) {
+        0..=21 => without_rules(
+            "404 Not Found",
+            Some("allow_all"),
+            Some(MayFetch::all(true)),
+            NOT_FOUND,
+        ),
+        22..=24 => without_rules(
+            "403 Forbidden",
+            Some("allow_all"),
+            Some(MayFetch::all(true)),
+            "Forbidden\n",
+        ),
+        25 => without_rules(
+            "500 Internal Server Error",
+            Some("disallow_all"),
+            Some(MayFetch::all(false)),
+            "",
+        ),
+        26 => without_rules(
+            "503 Service Unavailable",
+            Some("disallow_all"),
+            Some(MayFetch::all(false)),
+            "Busy\n",
+        ),
+        27..=31 => {
+            let location = match dice.below(3) {
+                0 => format!("https://{host}/robots.txt/"),
+                1 => "/robots.txt?moved=1".to_owned(),
+                _ => format!(
+                    "https://{}/robots.txt",
+                    host.strip_prefix("www.").unwrap_or(host)
+                ),
+            };
+            RobotsFile {
+                location: Some(location),
+                ..without_rules("301 Moved Permanently", None, None, "")
+            }
+        }
+        // A start page in place of the file: no line of it is a rule.
+        32..=34 => without_rules(
+            "200 OK",
+            Some("rules"),
+            Some(MayFetch::all(true)),
+            NOT_FOUND,
+        ),
+        35..=36 => RobotsFile {
+            content_type: "text/plain",
+            body: hostile(dice),
+            ..without_rules("200 OK", Some("rules"), None, "")
+        },
+        _ => rules(origin, dice),
+    }
+}
+
+const NOT_FOUND: &str = "<!DOCTYPE html>\n<html><head><title>Not found</title></head>\n<body><p>There is nothing here.</p></body></html>\n";
+
+/// Bodies that break naive parsers.
+fn hostile(dice: &mut Dice) -> Vec<u8> {
+    match dice.below(8) {
+        0 => "User-agent: *\nDisallow: /\0hidden\n\0\0\0".into(),
+        1 => b"User-agent: *\rDisallow: /cr-only\rUser-agent: CCBot\rDisallow: /".to_vec(),
+        2 => b"\xff\xfeU\0s\0e\0r\0-\0a\0g\0e\0n\0t\0:\0 \0*\0".to_vec(),
+        3 => [
+            b"User-agent: *\nDisallow: /".as_slice(),
+            &[b'a'; 100_000],
+            b"\n",
+        ]
+        .concat(),
+        4 => "User-agent: *\nDisallow: /x\n".repeat(25_000).into_bytes(),
+        5 => [
+            b"User-agent: *\nDisallow: /".as_slice(),
+            &b"*a".repeat(2_000),
+            b"$\n",
+        ]
+        .concat(),
+        6 => b"Disallow: /before-any-agent\nUser-agent\nUser agent: *\nDisalow: /typo\n: nothing\n"
+            .to_vec(),
+        _ => {
+            let mut noise = vec![0; 2_000];
+            dice.fill(&mut noise);
+            noise
+        }
+    }
+}
+
+fn rules(origin: &str, dice: &mut Dice) -> RobotsFile {
+    let mut text = String::new();
+    let mut may_fetch = MayFetch::all(true);
+    if dice.chance(0.1) {
+        text.push('\u{feff}');
+    }
+    if dice.chance(0.3) {
+        text.push_str("# robots.txt, please be polite\n\n");
+    }
+    group_for_all(&mut text, &mut may_fetch, dice);
+    let mut sitemaps = Vec::new();
+    if dice.chance(0.6) {
+        for part in 0..dice.between(1, 3) {
+            let sitemap = format!(
+                "{origin}/sitemap{}.xml",
+                if part == 0 {
+                    String::new()
+                } else {
+                    format!("_{part}")
+                }
+            );
+            text.push_str(&format!("Sitemap: {sitemap}\n"));
+            sitemaps.push(sitemap);
+        }
+    }
+    if dice.chance(0.35) {
+        ai_groups(&mut text, &mut may_fetch, dice);
+    }
+    if dice.chance(0.15) {
+        text = text.replace('\n', "\r\n");
+    }
+    RobotsFile {
+        status: "200 OK",
+        content_type: "text/plain; charset=utf-8",
+        location: None,
+        body: text.into_bytes(),
+        access: Some("rules"),
+        may_fetch: Some(may_fetch),
+        sitemaps,
+    }
+}
+
+fn group_for_all(text: &mut String, may_fetch: &mut MayFetch, dice: &mut Dice) {
+    text.push_str(dice.pick(&[
+        "User-agent: *\n",
+        "User-Agent: *\n",
+        "user-agent:*\n",
+        "User-agent: * # everybody\n",
+    ]));
+    if dice.chance(0.1) {
+        text.push_str("Content-Signal: search=yes,ai-train=no\n");
+    }
+    match dice.below(20) {
+        0 => {
+            text.push_str("Disallow: /\n");
+            *may_fetch = MayFetch::all(false);
+        }
+        1..=3 => text.push_str("Disallow:\n"),
+        _ => {
+            for _ in 0..dice.between(1, 14) {
+                text.push_str(&format!("Disallow: {}\n", dice.pick(&DISALLOWED)));
+            }
+            if dice.chance(0.5) {
+                text.push_str("Allow: /wp-admin/admin-ajax.php\n");
+            }
+        }
+    }
+    if dice.chance(0.12) {
+        text.push_str(&format!("Crawl-delay: {}\n", dice.between(1, 30)));
+    }
+    text.push('\n');
+}
+
+/// Groups that keep crawlers of language models out, one group for all or one for each.
+fn ai_groups(text: &mut String, may_fetch: &mut MayFetch, dice: &mut Dice) {
+    let joined = dice.chance(0.4);
+    let mut count = 0;
+    for agent in AI_AGENTS {
+        if !dice.chance(0.5) {
+            continue;
+        }
+        count += 1;
+        let spelled = if dice.chance(0.2) {
+            agent.to_lowercase()
+        } else {
+            agent.to_owned()
+        };
+        text.push_str(&format!("User-agent: {spelled}\n"));
+        if !joined {
+            text.push_str("Disallow: /\n\n");
+        }
+        match agent {
+            "CCBot" => may_fetch.ccbot = false,
+            "GPTBot" => may_fetch.gptbot = false,
+            _ => {}
+        }
+    }
+    if joined && count > 0 {
+        text.push_str("Disallow: /\n");
+    }
+}
