@@ -309,6 +309,7 @@ pub(crate) struct Reached {
     pub(crate) harmonic: f64,
     pub(crate) radius: usize,
     /// Nodes that reach it, without itself.
+    #[cfg(test)]
     pub(crate) nodes: usize,
 }
 
@@ -354,6 +355,7 @@ impl Search {
         Ok(Reached {
             harmonic,
             radius,
+            #[cfg(test)]
             nodes: self.queue.len() - 1,
         })
     }

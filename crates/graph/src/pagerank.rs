@@ -321,7 +321,8 @@ fn check_options(graph: &Graph, options: &PageRankOptions) -> Result<(), Error> 
         );
     }
     let sum = block_sum(weights);
-    if !weights.is_empty() && !(sum > 0.0 && sum.is_finite()) {
+    let is_scale = sum > 0.0 && sum.is_finite();
+    if !weights.is_empty() && !is_scale {
         return error(
             "personalize",
             "weights with a positive, finite sum",

@@ -251,7 +251,10 @@ mod tests {
         }
         let mut result = Vec::new();
         sorter
-            .finish(&mut |record| Ok(result.push(record)))
+            .finish(&mut |record| {
+                result.push(record);
+                Ok(())
+            })
             .unwrap();
         assert_eq!(
             std::fs::read_dir(tmp.path()).unwrap().count(),

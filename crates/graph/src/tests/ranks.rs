@@ -47,7 +47,7 @@ fn push_pagerank(graph: &Graph, options: &PageRankOptions, iterations: usize) ->
             .iter()
             .map(|p| (1.0 - options.damping) * p / total)
             .collect();
-        for u in 0..n {
+        for (u, &score) in scores.iter().enumerate() {
             let targets = graph.outgoing().neighbors(u as u32);
             let weights: Vec<f64> = match graph.outgoing().pages(u as u32) {
                 Some(pages) if options.weighted => {
@@ -57,16 +57,16 @@ fn push_pagerank(graph: &Graph, options: &PageRankOptions, iterations: usize) ->
             };
             let sum: f64 = weights.iter().sum();
             for (&v, weight) in targets.iter().zip(&weights) {
-                next[v as usize] += options.damping * scores[u] * weight / sum;
+                next[v as usize] += options.damping * score * weight / sum;
             }
             if targets.is_empty() {
-                for v in 0..n {
+                for (v, next) in next.iter_mut().enumerate() {
                     let share = match options.dangling {
                         Dangling::Uniform => 1.0 / n as f64,
                         Dangling::Preference => preference[v] / total,
                         Dangling::None => 0.0,
                     };
-                    next[v] += options.damping * scores[u] * share;
+                    *next += options.damping * score * share;
                 }
             }
         }
