@@ -11,6 +11,22 @@ use crate::zstd::{self, Zstd};
 /// Bytes that are searched for a first member or record when the input begins with something else.
 pub(crate) const SEARCHED_BYTES: usize = 1 << 20;
 
+/// How pages and servers' messages begin. A single `<` may be junk before the first record.
+const PAGE_STARTS: [&[u8]; 12] = [
+    b"<?xml",
+    b"<!doctype",
+    b"<!--",
+    b"<html",
+    b"<head",
+    b"<body",
+    b"<title",
+    b"<h1",
+    b"<center",
+    b"<error",
+    b"<message",
+    b"<listbucketresult",
+];
+
 /// Returns the format that the first bytes show.
 pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Format> {
     if bytes.starts_with(&gzip::MAGIC) {
@@ -36,10 +52,11 @@ pub(crate) fn refuse(content: &[u8]) -> Option<Error> {
     if content.starts_with(&[0x04, 0x22, 0x4d, 0x18]) {
         return Some(Error::Lz4);
     }
-    if text.len() > 1
-        && text[0] == b'<'
-        && matches!(text[1], b'!' | b'?' | b'a'..=b'z' | b'A'..=b'Z')
-    {
+    let begins_with = |start: &&[u8]| {
+        let same = |text: &[u8]| text.eq_ignore_ascii_case(start);
+        text.get(..start.len()).is_some_and(same)
+    };
+    if PAGE_STARTS.iter().any(begins_with) {
         return Some(Error::HtmlOrXml {
             found: escape(content),
         });
@@ -52,7 +69,9 @@ pub(crate) fn refuse(content: &[u8]) -> Option<Error> {
             "an xz stream; unpack it first, for example with `xz -d`"
         }
         [b'P', b'K', 3, 4, ..] => "a zip archive (WACZ files are such); unpack it first",
-        [b'{' | b'[', ..] => "JSON, most often a server's error message or a list",
+        [b'{', b'"' | b'\n' | b'\r' | b' ', ..] | [b'[', b'{' | b'"', ..] => {
+            "JSON, most often a server's error message or a list"
+        }
         _ => return None,
     };
     Some(unknown(content, hint))
@@ -158,6 +177,7 @@ mod tests {
             Some(Error::UnknownFormat { .. })
         ));
         assert!(refuse(b"E|v\x9f").is_none());
+        assert!(refuse(b"<a\x1f\x8b").is_none());
         assert!(refuse(b"").is_none());
     }
 

@@ -8,6 +8,7 @@ use memchr::memmem;
 use crate::buffer::Buffer;
 use crate::error::Error;
 use crate::fault::FaultKind;
+use crate::header;
 use crate::inflate::{Inflater, NotInflated};
 use crate::stream::{HISTORY_BYTES, Step, WHOLE_BYTES};
 use crate::window::Window;
@@ -28,6 +29,8 @@ pub(crate) struct Gzip {
     stream: Option<Decompress>,
     /// Offset of a member that was tried in vain as a whole.
     not_whole: Option<u64>,
+    /// Looks at the first bytes of what may be a member; kept, as making one costs more than such a look.
+    probe: Decompress,
 }
 
 impl Gzip {
@@ -36,6 +39,7 @@ impl Gzip {
             inflater: Inflater::new(),
             stream: None,
             not_whole: None,
+            probe: Decompress::new(false),
         }
     }
 
@@ -49,6 +53,23 @@ impl Gzip {
     /// Finds the next place where a member may begin.
     pub(crate) fn find(bytes: &[u8]) -> Option<usize> {
         memmem::find_iter(bytes, &MAGIC).find(|&place| Gzip::begins(&bytes[place..]))
+    }
+
+    /// Says whether the content of the member that may begin here may begin with a record; `false` is certain.
+    pub(crate) fn may_begin_record(&mut self, bytes: &[u8]) -> bool {
+        const PLAIN_HEADER: usize = 10;
+        let Some(data) = bytes.get(PLAIN_HEADER..).filter(|_| bytes[3] == 0) else {
+            return true;
+        };
+        self.probe.reset(false);
+        let mut start = [0; header::MAGIC.len()];
+        let result = self
+            .probe
+            .decompress(data, &mut start, FlushDecompress::None);
+        let written = self.probe.total_out() as usize;
+        let is_cut = self.probe.total_in() as usize == data.len()
+            && !matches!(result, Ok(Status::StreamEnd));
+        is_cut || start[..written] == *header::MAGIC
     }
 
     /// Forgets a member that was begun.
@@ -247,6 +268,31 @@ mod tests {
             decode(&whole[..whole.len() - 1], true).1,
             [Some(FaultKind::CutMember)]
         );
+    }
+
+    #[test]
+    fn look_at_a_member_is_right_about_its_content() {
+        let plain = |content: &[u8]| {
+            let mut encoder = GzBuilder::new().write(Vec::new(), Compression::fast());
+            encoder.write_all(content).unwrap();
+            encoder.finish().unwrap()
+        };
+        let mut gzip = Gzip::new();
+        for content in [
+            &b"WARC/1.0\r\n"[..],
+            b"WARC/",
+            &[b"WARC/", &noise(9000)[..]].concat(),
+        ] {
+            let member = plain(content);
+            assert!(gzip.may_begin_record(&member) && gzip.may_begin_record(&member[..12]));
+        }
+        for content in [&b"WARC-1.0\r\n"[..], b"WAR", b"", &noise(9000)] {
+            assert!(!gzip.may_begin_record(&plain(content)));
+        }
+        let mut no_deflate = plain(b"WARC/1.0");
+        no_deflate[10] = 0xff;
+        assert!(!gzip.may_begin_record(&no_deflate));
+        assert!(gzip.may_begin_record(&member(b"named, so unknown")));
     }
 
     #[test]

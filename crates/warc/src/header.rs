@@ -7,6 +7,8 @@ use crate::record::RecordType;
 /// How a WARC header begins.
 pub(crate) const MAGIC: &[u8] = b"WARC/";
 
+const NO_VERSION: &str = "no `WARC/` version line";
+
 /// The header of a record, as bytes: names and values are not decoded.
 #[derive(Clone, Copy)]
 pub struct Header<'a> {
@@ -140,6 +142,12 @@ pub(crate) enum Outcome {
 
 /// Parses the header at the beginning of `bytes`.
 pub(crate) fn parse(bytes: &[u8], limits: Limits) -> Outcome {
+    if bytes
+        .get(MAGIC.len())
+        .is_some_and(|byte| !byte.is_ascii_digit())
+    {
+        return Outcome::Invalid(NO_VERSION); // without a search for the line's end
+    }
     let searched = &bytes[..bytes.len().min(limits.bytes)];
     let mut parsed = Parsed {
         len: 0,
@@ -164,7 +172,7 @@ pub(crate) fn parse(bytes: &[u8], limits: Limits) -> Outcome {
         if number == 0 {
             match version(line) {
                 Some(known) => parsed.unknown_version = !known,
-                None => return Outcome::Invalid("no `WARC/` version line"),
+                None => return Outcome::Invalid(NO_VERSION),
             }
         } else if line.is_empty() {
             parsed.len = start;

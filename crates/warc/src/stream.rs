@@ -73,7 +73,7 @@ pub(crate) enum Step {
 /// What decompresses the input.
 pub(crate) enum Decoder {
     Plain,
-    Gzip(Gzip),
+    Gzip(Box<Gzip>),
     Zstd(Zstd),
 }
 
@@ -81,7 +81,7 @@ impl Decoder {
     pub(crate) fn new(format: Format, max_window_bytes: u64) -> Decoder {
         match format {
             Format::Plain => Decoder::Plain,
-            Format::GzipMembers => Decoder::Gzip(Gzip::new()),
+            Format::GzipMembers => Decoder::Gzip(Box::new(Gzip::new())),
             Format::Zstd => Decoder::Zstd(Zstd::new(max_window_bytes)),
         }
     }
@@ -615,6 +615,11 @@ impl<R: Read> Stream<R> {
     /// Says whether a whole member begins at the window's start, which is held, and begins with a record.
     fn verifies(&mut self, limit: usize, wasted: &mut u64) -> Result<bool, Error> {
         self.window.fill(LOW_WATER)?;
+        if let Decoder::Gzip(gzip) = &mut self.decoder {
+            if !gzip.may_begin_record(self.window.available()) {
+                return Ok(false);
+            }
+        }
         let offset = self.window.offset();
         // The buffer is empty during a search, so that it can take the content for a moment.
         let step = self
