@@ -77,6 +77,16 @@ impl<'a> Names<'a> {
         Ok(&self.bytes[range])
     }
 
+    /// Checks that the first name begins, and the last one ends, where the bytes do.
+    pub(crate) fn check_ends(&self) -> Result<(), Error> {
+        let ends = (self.offsets.first(), self.offsets.last());
+        if ends == (Some(&0), Some(&(self.bytes.len() as u64))) {
+            return Ok(());
+        }
+        let expected = format!("name offsets from 0 to {}", self.bytes.len());
+        Err(Error::corrupt(self.path, None, expected, "others"))
+    }
+
     fn range(&self, id: u32) -> Option<Range<usize>> {
         checked_range(self.offsets, id, self.bytes.len())
             .filter(|range| range.len() <= MAX_NAME_BYTES)

@@ -48,6 +48,7 @@ impl Graph {
         let Some(names) = self.names() else {
             return Ok(());
         };
+        names.check_ends()?;
         (0..names.len() as u32).into_par_iter().try_for_each(|id| {
             let name = names.checked(id)?;
             if id > 0 && names.checked(id - 1)? >= name {

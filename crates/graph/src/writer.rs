@@ -148,6 +148,8 @@ impl GraphWriter {
 pub(crate) struct NamesWriter {
     bytes: ArrayWriter<u8>,
     offsets: ArrayWriter<u64>,
+    /// [`MAX_NODES`], except in tests.
+    max_nodes: u64,
 }
 
 impl NamesWriter {
@@ -157,13 +159,14 @@ impl NamesWriter {
         Ok(NamesWriter {
             bytes: writer.array("names")?,
             offsets,
+            max_nodes: MAX_NODES,
         })
     }
 
     /// Takes the next name and returns its id.
     pub(crate) fn push(&mut self, name: &[u8]) -> Result<u32, Error> {
         let id = self.offsets.len() - 1;
-        check_num_nodes(id + 1, MAX_NODES)?;
+        check_num_nodes(id + 1, self.max_nodes)?;
         self.bytes.extend(name)?;
         self.offsets.push(self.bytes.len())?;
         Ok(id as u32)
@@ -330,4 +333,70 @@ fn sync_dir(dir: &Path) -> Result<(), Error> {
     File::open(dir)
         .and_then(|file| file.sync_all())
         .map_err(Error::io(dir, "sync"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags() -> Flags {
+        Flags {
+            names: true,
+            incoming: false,
+            edge_pages: false,
+            node_pages: false,
+            node_hosts: false,
+            self_loops: false,
+        }
+    }
+
+    #[test]
+    fn one_node_too_many_is_an_error_and_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = GraphWriter::create(&dir.path().join("graph"), flags()).unwrap();
+        let mut names = NamesWriter::create(&writer).unwrap();
+        names.max_nodes = 2;
+        assert_eq!(names.push(b"a").unwrap(), 0);
+        assert_eq!(names.push(b"b").unwrap(), 1);
+        let error = names.push(b"c").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a graph holds at most 2 nodes, found 3; split the input or fold it to domains"
+        );
+        drop(writer);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_name_taken_meanwhile_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("graph");
+        let mut writer = GraphWriter::create(&out, flags()).unwrap();
+        NamesWriter::create(&writer)
+            .unwrap()
+            .finish(&mut writer)
+            .unwrap();
+        let adjacency = AdjacencyWriter::create(&writer, Direction::Outgoing).unwrap();
+        adjacency.finish(0, &mut writer).unwrap();
+        std::fs::create_dir(&out).unwrap();
+        assert!(matches!(
+            writer.finish_one_way(0, 0),
+            Err(Error::Exists { .. })
+        ));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_parent_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = GraphWriter::create(&dir.path().join("no/graph"), flags())
+            .err()
+            .unwrap();
+        assert!(
+            error
+                .to_string()
+                .contains("no: cannot create a directory in"),
+            "{error}"
+        );
+    }
 }

@@ -409,3 +409,19 @@ fn self_loops_are_kept_on_request_and_dropped_by_a_later_merge() {
     let (_dir, expected) = eight_nodes().graph();
     assert!(files(dropped.dir()) == files(expected.dir()));
 }
+
+#[test]
+fn the_format_is_the_documented_one() {
+    let (_dir, graph) = eight_nodes().graph();
+    let manifest = std::fs::read_to_string(graph.dir().join("graph.json")).unwrap();
+    // `checksums` in it stands for the bytes of all arrays. A change needs a new format version.
+    assert_eq!(manifest, include_str!("eight_nodes.json"));
+    let documented = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/formats.md");
+    match std::fs::read_to_string(documented) {
+        Ok(text) => assert!(
+            text.contains(&manifest),
+            "docs/formats.md shows this manifest"
+        ),
+        Err(_) => eprintln!("skipped: no docs/formats.md beside this crate"),
+    }
+}
