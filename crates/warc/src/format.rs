@@ -11,6 +11,9 @@ use crate::zstd::{self, Zstd};
 /// Bytes that are searched for a first member or record when the input begins with something else.
 pub(crate) const SEARCHED_BYTES: usize = 1 << 20;
 
+/// Members that are tried there.
+const MAX_BEGINNINGS: usize = 1000;
+
 /// How pages and servers' messages begin. A single `<` may be junk before the first record.
 const PAGE_STARTS: [&[u8]; 12] = [
     b"<?xml",
@@ -69,12 +72,17 @@ pub(crate) fn refuse(content: &[u8]) -> Option<Error> {
             "an xz stream; unpack it first, for example with `xz -d`"
         }
         [b'P', b'K', 3, 4, ..] => "a zip archive (WACZ files are such); unpack it first",
-        [b'{', b'"' | b'\n' | b'\r' | b' ', ..] | [b'[', b'{' | b'"', ..] => {
-            "JSON, most often a server's error message or a list"
-        }
         _ => return None,
     };
     Some(unknown(content, hint))
+}
+
+/// Says what content in which no record was found looks like.
+pub(crate) fn resemblance(content: &[u8]) -> &'static str {
+    match content {
+        [b'{' | b'[', ..] => "JSON, most often a server's error message or a list",
+        _ => "an unknown format without a record in its first MiB",
+    }
 }
 
 /// Makes the error for bytes in which there is no record.
@@ -110,7 +118,8 @@ fn is_arc(content: &[u8]) -> bool {
             .any(|field| is_number(field) && field.len() >= 10)
 }
 
-/// Finds where members or records may begin behind a damaged start, nearest first.
+/// Finds where members or records may begin behind a damaged start: members first, nearest first, as a member that
+/// does not compress shows the headers in it.
 pub(crate) fn beginnings(bytes: &[u8], limits: Limits) -> Vec<(usize, Format)> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -119,11 +128,12 @@ pub(crate) fn beginnings(bytes: &[u8], limits: Limits) -> Vec<(usize, Format)> {
         from = place + 1;
     }
     found.extend(memmem::find_iter(bytes, &zstd::MAGIC).map(|place| (place, Format::Zstd)));
+    found.sort_by_key(|&(place, _)| place);
+    found.truncate(MAX_BEGINNINGS);
     let plain = memmem::find_iter(bytes, header::MAGIC).find(|&place| {
         matches!(header::parse(&bytes[place..], limits), Outcome::Header(header) if header.convincing)
     });
     found.extend(plain.map(|place| (place, Format::Plain)));
-    found.sort_by_key(|&(place, _)| place);
     found
 }
 
@@ -178,6 +188,7 @@ mod tests {
         ));
         assert!(refuse(b"E|v\x9f").is_none());
         assert!(refuse(b"<a\x1f\x8b").is_none());
+        assert!(resemblance(b"{\"message\": 1}").starts_with("JSON"));
         assert!(refuse(b"").is_none());
     }
 

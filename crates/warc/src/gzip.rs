@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::fault::FaultKind;
 use crate::header;
 use crate::inflate::{Inflater, NotInflated};
-use crate::stream::{HISTORY_BYTES, Step, WHOLE_BYTES};
+use crate::stream::{HISTORY_BYTES, MAX_HELD_BYTES, Step, WHOLE_BYTES};
 use crate::window::Window;
 
 /// Room that is offered to the first attempt at a member; as large as nearly all records.
@@ -161,6 +161,9 @@ impl Gzip {
             window.consume(consumed);
             out.commit(written);
             produced += written;
+            if stream.total_in() > MAX_HELD_BYTES {
+                window.hold_history(HISTORY_BYTES);
+            }
             match status {
                 Ok(Status::StreamEnd) => return Ok(Step::End),
                 Ok(_) if consumed > 0 || written > 0 => {}

@@ -45,7 +45,8 @@ impl Default for ReaderOptions {
 /// Reads records from any input, front to back.
 ///
 /// Bytes that are not records become [`Fault`]s, and reading goes on behind them; see the crate's introduction.
-/// Memory: one record (at most `max_record_bytes`), 8 MiB for the member it comes from, 1 MiB of input; a zstd window.
+/// Memory: one record (at most `max_record_bytes`), 8 MiB for the member that it comes from, half a MiB of input (20 MiB
+/// behind a large damaged member); a zstd window.
 pub struct Reader<R> {
     state: State<R>,
     options: ReaderOptions,
@@ -194,7 +195,7 @@ impl<R: Read> Reader<R> {
         let Some(format) = stream.first_that_verifies(&found, decoder)? else {
             return Err(format::unknown(
                 stream.input(),
-                "an unknown format without a record in its first MiB",
+                format::resemblance(stream.input()),
             ));
         };
         stream.set_decoder(decoder(format));
@@ -294,7 +295,8 @@ impl<R: Read> Reader<R> {
     fn lose_content(&mut self, stream: &mut Stream<R>) -> Result<(), Error> {
         if self.totals.records == 0 && !stream.warc_seen {
             let content = stream.bytes();
-            if let Some(error) = format::refuse(content) {
+            let is_plain = stream.format() == Format::Plain; // known by more than its first bytes
+            if let Some(error) = format::refuse(content).filter(|_| !is_plain) {
                 return Err(error);
             }
             self.first_content

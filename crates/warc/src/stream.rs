@@ -27,13 +27,13 @@ const PIECE_BYTES: usize = 256 << 10;
 /// deflate block later, and the search for the next member starts this far back.
 pub(crate) const HISTORY_BYTES: u64 = 128 << 10;
 
+/// Input that is kept of a member with little content, for the same reason. Blocks without content make more possible.
+pub(crate) const MAX_HELD_BYTES: u64 = 16 << 20;
+
 /// Decompressed bytes that fruitless attempts to verify a member may cost, plus [`WASTE_RATIO`] for each byte searched;
 /// beyond, attempts are cut short, so that a hostile file full of beginnings cannot take quadratic time.
 const WASTE_ALLOWED: u64 = 256 << 20;
 const WASTE_RATIO: u64 = 64;
-
-/// Places that are tried when the start of the input is damaged.
-const MAX_TRIES: usize = 1000;
 
 /// With this many members in sight (of a byte each, say) the newest are counted as one.
 const MAX_MEMBERS: usize = 1 << 16;
@@ -156,6 +156,14 @@ pub(crate) struct Damage {
     pub(crate) detail: String,
 }
 
+/// What a search for a member came to.
+struct Found {
+    /// There is one; otherwise the input ended.
+    member: bool,
+    /// All bytes before it were zero.
+    all_zero: bool,
+}
+
 /// What became of the wish for more bytes.
 pub(crate) enum Extend {
     /// There may be more; an empty member brings none.
@@ -209,7 +217,7 @@ impl<R: Read> Stream<R> {
     ) -> Result<Option<Format>, Error> {
         let mut holds = None;
         self.window.hold();
-        for &(place, format) in places.iter().take(MAX_TRIES) {
+        for &(place, format) in places {
             self.decoder = decoder(format);
             self.window.consume(place);
             let verifies = format == Format::Plain || self.verifies(WHOLE_BYTES + 1, &mut 0)?;
@@ -372,7 +380,7 @@ impl<R: Read> Stream<R> {
                 let offset = self.members.back().expect("a member is open").offset;
                 // What precedes a cut is sound. After other damage nothing of a small member can be trusted; of a
                 // larger one, pieces were used already.
-                if is_new && kind != FaultKind::CutMember {
+                if is_new && !(kind == FaultKind::CutMember && self.is_cut_by_the_end(offset)?) {
                     self.buffer.truncate(before);
                     self.members.pop_back();
                 }
@@ -572,6 +580,25 @@ impl<R: Read> Stream<R> {
         self.decoder.abandon();
         self.window.rewind(damage.offset);
         self.window.release();
+        let Found { member, all_zero } = self.find_member(false)?;
+        self.ended = !member;
+        Ok(all_zero)
+    }
+
+    /// Says whether the end of the input is what cuts the member that begins at `offset`: no member that verifies lies
+    /// behind its beginning. Otherwise a damaged length made it seem to reach so far.
+    fn is_cut_by_the_end(&mut self, offset: u64) -> Result<bool, Error> {
+        let content = std::mem::take(&mut self.buffer);
+        self.decoder.abandon();
+        self.window.rewind(offset);
+        let found = self.find_member(true);
+        self.buffer = content;
+        Ok(!found?.member)
+    }
+
+    /// Goes to the next member that verifies and begins with a record, or to the end. The buffer must be empty.
+    /// `keep_held`: bytes that the window holds stay so.
+    fn find_member(&mut self, keep_held: bool) -> Result<Found, Error> {
         let mut all_zero = true;
         let (mut wasted, mut searched) = (0, 0);
         // The damaged member's own beginning is not tried again.
@@ -580,32 +607,31 @@ impl<R: Read> Stream<R> {
             self.window.fill(LOW_WATER)?;
             let bytes = self.window.available();
             if bytes.is_empty() {
-                self.ended = true;
-                return Ok(all_zero);
+                return Ok(Found {
+                    member: false,
+                    all_zero,
+                });
             }
             let found = self.decoder.find(&bytes[skip..]).map(|place| skip + place);
             // A beginning may lie across the end of the window.
-            let is_last = bytes.len() < LOW_WATER;
-            let passed = found.unwrap_or(if is_last {
-                bytes.len()
-            } else {
-                (bytes.len() - 3).max(skip)
-            });
+            let tail = if bytes.len() < LOW_WATER { 0 } else { 3 };
+            let passed = found.unwrap_or((bytes.len() - tail).max(skip));
             all_zero &= bytes[..passed].iter().all(|&byte| byte == 0);
             self.window.consume(passed);
             searched += passed as u64;
             skip = 0;
             if found.is_some() {
-                let limit = if wasted > WASTE_ALLOWED + WASTE_RATIO * searched {
-                    PIECE_BYTES
-                } else {
-                    WHOLE_BYTES + 1
+                let limit = match wasted > WASTE_ALLOWED + WASTE_RATIO * searched {
+                    true => PIECE_BYTES,
+                    false => WHOLE_BYTES + 1,
                 };
                 self.window.hold();
-                let verifies = self.verifies(limit, &mut wasted)?;
-                self.window.release();
-                if verifies {
-                    return Ok(all_zero);
+                let member = self.verifies(limit, &mut wasted)?;
+                if !keep_held {
+                    self.window.release();
+                }
+                if member {
+                    return Ok(Found { member, all_zero });
                 }
                 skip = 1;
             }
@@ -629,6 +655,8 @@ impl<R: Read> Stream<R> {
         self.window.rewind(offset);
         let parsed = header::parse(self.buffer.bytes(), self.limits);
         let verified = match step {
+            // It took so much input that its beginning was let go; no real member does for so little content.
+            _ if self.window.offset() != offset => false,
             Step::End => matches!(parsed, Outcome::Header(_)),
             // Too large to be checked whole: its beginning must convince.
             Step::More => {

@@ -8,7 +8,7 @@ use zstd::zstd_safe::{self, DCtx, DParameter, InBuffer, OutBuffer, ResetDirectiv
 use crate::buffer::Buffer;
 use crate::error::Error;
 use crate::fault::FaultKind;
-use crate::stream::{HISTORY_BYTES, Step, WHOLE_BYTES};
+use crate::stream::{HISTORY_BYTES, MAX_HELD_BYTES, Step, WHOLE_BYTES};
 use crate::window::Window;
 
 pub(crate) const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -31,6 +31,8 @@ pub(crate) struct Zstd {
     open: bool,
     /// Output of the frame so far.
     produced: u64,
+    /// Input of the frame so far.
+    consumed: u64,
     window_log: u32,
     has_dictionary: bool,
 }
@@ -43,6 +45,7 @@ impl Zstd {
             context: DCtx::create(),
             open: false,
             produced: 0,
+            consumed: 0,
             window_log,
             has_dictionary: false,
         }
@@ -110,6 +113,7 @@ impl Zstd {
             .set_parameter(DParameter::WindowLogMax(self.window_log))?;
         self.open = true;
         self.produced = 0;
+        self.consumed = 0;
         Ok(())
     }
 
@@ -141,6 +145,10 @@ impl Zstd {
             out.commit(written);
             produced += written;
             self.produced += written as u64;
+            self.consumed += consumed as u64;
+            if self.consumed > MAX_HELD_BYTES {
+                window.hold_history(HISTORY_BYTES);
+            }
             match status {
                 Ok(0) => return Ok(Step::End),
                 Ok(_) if consumed > 0 || written > 0 => {}

@@ -207,6 +207,32 @@ fn cut_inside_a_member_keeps_the_whole_records_before() {
 }
 
 #[test]
+fn length_that_seems_to_reach_the_end_loses_one_record_only() {
+    // A raw zstd block holds noise as it is; its damaged length swallows the frames behind it.
+    let mut frames = [1, 2, 3].map(|n| zstd(&record(n, &noise(n as u64, 400))));
+    let block_header = 6;
+    frames[0][block_header + 1] ^= 0x20;
+    let outcome = read_all(&frames.concat());
+    assert_eq!(outcome.blocks(), [noise(2, 400), noise(3, 400)]);
+    assert_eq!(
+        (outcome.faults.len(), outcome.faults[0].bytes),
+        (1, frames[0].len() as u64)
+    );
+}
+
+#[test]
+fn blocks_without_content_are_not_kept() {
+    let empty_blocks = [0, 0, 0, 0xff, 0xff].repeat(8 << 20);
+    let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+    let input = [&gzip(&record(0, b"zero"))[..], &head, &empty_blocks].concat();
+    let outcome = read_all(&input);
+    assert_eq!(
+        (outcome.blocks(), outcome.kinds()),
+        (vec![&b"zero"[..]], vec!["cut_member"])
+    );
+}
+
+#[test]
 fn cut_plain_record_is_a_fault() {
     let plain = three().concat();
     let outcome = read_all(&plain[..plain.len() - 8]);
