@@ -156,7 +156,19 @@ fn push_labels(host: &str, rule: LabelRule, www: Www, out: &mut String) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_name_of_a_host_is_a_host(url in r"https?://([a-zA-Z0-9é.。ß_%-]|\PC){1,20}\.[a-z0-9é]{1,3}\.?(:80)?/?") {
+            let options = Options::default();
+            if let Ok(host) = Host::from_url(url.as_bytes(), &options) {
+                prop_assert_eq!(Host::parse(host.forward(), &options), Ok(host));
+            }
+        }
+    }
 
     #[test]
     fn labels_are_checked_and_reversed() {

@@ -54,7 +54,7 @@ pub struct Options {
     pub max_url_bytes: usize,
     /// Nesting of a WAT record's JSON: 64, which is also the most that can be asked for.
     pub max_json_depth: usize,
-    /// Bytes of a link's text: 1,024; the rest is cut off at a character.
+    /// Bytes of a link's text: 1,024; the rest is cut off at a character. Who wants edges only saves time with 0.
     pub max_text_bytes: usize,
 }
 

@@ -226,11 +226,11 @@ impl WatReader<'_> {
         {
             return Ok(());
         }
-        let kind = match path.and_then(|path| self.json().decode(path)) {
+        let kind = match path.and_then(|path| self.json().unescape(path)) {
             Some(path) => LinkKind::from_path(&self.json().bytes()[path.range()]),
             None => LinkKind::Other,
         };
-        let rel = match rel.and_then(|rel| self.json().decode(rel)) {
+        let rel = match rel.and_then(|rel| self.json().unescape(rel)) {
             Some(rel) => Rel::from_attribute(&self.json().bytes()[rel.range()]),
             None => Rel::NONE,
         };
@@ -248,6 +248,9 @@ impl WatReader<'_> {
     }
 
     fn link_text(&mut self, text: Option<RawString>) -> Span {
+        if self.options.max_text_bytes == 0 {
+            return Span::default();
+        }
         let Some(mut span) = text.and_then(|text| self.json().decode(text)) else {
             return Span::default();
         };
@@ -316,7 +319,7 @@ impl WatReader<'_> {
     }
 
     fn is_one_of(&mut self, value: Option<RawString>, names: &[&str]) -> bool {
-        let Some(span) = value.and_then(|value| self.json().decode(value)) else {
+        let Some(span) = value.and_then(|value| self.json().unescape(value)) else {
             return false;
         };
         let value = &self.envelope.json.bytes()[span.range()];
@@ -324,7 +327,7 @@ impl WatReader<'_> {
     }
 
     fn is_refresh(&mut self, http_equiv: Option<RawString>) -> bool {
-        let span = http_equiv.and_then(|value| self.json().decode(value));
+        let span = http_equiv.and_then(|value| self.json().unescape(value));
         span.is_some_and(|span| {
             self.envelope.json.bytes()[span.range()]
                 .trim_ascii()

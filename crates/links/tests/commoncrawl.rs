@@ -5,7 +5,7 @@ mod util;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crawlrank_links::{Host, Level, LinkFilter, Options, Page, Profile, Www};
+use crawlrank_links::{Host, Level, LinkFilter, Options, Page, Profile, Www, page_key};
 use serde_json::Value;
 
 fn options(www: Www) -> Options {
@@ -169,4 +169,70 @@ fn redirects_of(warc: &Path) -> Pairs {
         }
     }
     pairs
+}
+
+/// Common Crawl's page-level job joins addresses to the page and leaves them as they are. Normalised, they are our pages, but for what Python's
+/// `urljoin` does otherwise than a browser: it drops a `?` without query, joins `//` within a path to `/`, and reads `http:///host` as a path.
+#[test]
+fn pages_are_those_of_common_crawls_job() {
+    let Some(derived) = util::data("derived") else {
+        return;
+    };
+    let (mut num_same, mut num_pages) = (0, 0);
+    for expected in util::files(&derived.join("expected"), ".links.jsonl.gz") {
+        let name = expected
+            .file_name()
+            .expect("a file has a name")
+            .to_string_lossy()
+            .into_owned();
+        let wat = name.replace(".links.jsonl.gz", ".gz");
+        let folder = if wat.starts_with("pages.") {
+            derived.clone()
+        } else {
+            derived.join("wat-of")
+        };
+        let content = util::content(&folder.join(&wat));
+        let records = util::records(&content);
+        let metadata: Vec<_> = records
+            .iter()
+            .filter(|record| record.field("WARC-Type") == Some("metadata"))
+            .collect();
+        for line in String::from_utf8(util::content(&expected))
+            .expect("cases are text")
+            .lines()
+        {
+            let case: Value = serde_json::from_str(line).expect("a case is JSON");
+            let Some(urls) = case["targets"].as_array() else {
+                continue;
+            };
+            let mut page = Page::new(options(Www::Keep));
+            let index = case["i"].as_u64().expect("a case has an index") as usize;
+            assert_eq!(
+                page.parse_wat(metadata[index].block),
+                Ok(true),
+                "{wat} record {index}"
+            );
+            assert_eq!(
+                page.url(),
+                case["url"].as_str().expect("a case has a URL").as_bytes()
+            );
+            let own = page.page_key().map(str::to_owned);
+            let keys = urls
+                .iter()
+                .filter_map(|url| page_key(url.as_str().expect("targets are text")).ok());
+            let folded = |key: &str| key.trim_end_matches('?').replace("//", "/");
+            let keys = keys.filter(|key| Some(key) != own.as_ref());
+            let keys: BTreeSet<String> = keys.map(|key| folded(&key)).collect();
+            let mut found = BTreeSet::new();
+            page.for_each_target(Level::Page, &LinkFilter::default(), &mut |key| {
+                found.insert(folded(key));
+            });
+            num_pages += 1;
+            num_same += usize::from(found == keys || own.is_none());
+        }
+    }
+    assert!(
+        num_pages > 0 && num_same * 100 >= num_pages * 99,
+        "{num_same} of {num_pages} pages have the same targets"
+    );
 }
