@@ -1,1 +1,29 @@
-//! crawlrank.
+//! crawlrank: Common Crawl shards to a ranked web graph in Parquet.
+//!
+//! This is the program's own library: what happens to shards, in which order, under which names. What things *are*
+//! lives in the four libraries below it: records in `crawlrank-warc`, links in `crawlrank-links`, graphs in
+//! `crawlrank-graph`.
+//!
+//! | stage | reads | writes |
+//! |---|---|---|
+//! | plan | inputs | `run.toml`, `shards.jsonl` |
+//! | extract | shards | `parts/` |
+//! | build | parts | `graph/` |
+//! | rank | graphs | `ranks/` |
+//! | export | graphs, ranks, parts | `tables/` |
+
+pub mod cli;
+pub mod commands;
+pub mod error;
+pub mod escape;
+pub mod interrupt;
+pub mod manifest;
+pub mod memory;
+pub mod progress;
+pub mod recipe;
+pub mod rows;
+pub mod run;
+pub mod shard;
+pub mod stages;
+pub mod synth;
+pub mod tables;

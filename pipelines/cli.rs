@@ -1,0 +1,395 @@
+//! The command line: what users may type, and how the program leaves. One file per command under `commands/`.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+use crate::error::{Error, Exit, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::Show;
+use crate::recipe::{Allowance, Kind, Level, ProfileName, Recipe, Size, WwwRule};
+
+/// Common Crawl shards to a ranked web graph in Parquet, on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "crawlrank", version, about, max_term_width = 100)]
+#[command(after_help = "Not affiliated with Common Crawl.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How it is shown.
+    #[command(flatten)]
+    pub shown: Shown,
+}
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Shown {
+    /// Say only what went wrong
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Form of the log lines on stderr
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "pretty",
+        value_name = "FORM"
+    )]
+    pub log_format: LogFormat,
+    /// Draw no bar and log no progress
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Colors in log lines
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
+    pub color: Color,
+    /// Form of the rows on stdout
+    #[arg(
+        short = 'o',
+        long = "output",
+        global = true,
+        value_enum,
+        default_value = "table",
+        value_name = "FORM"
+    )]
+    pub output: OutputFormat,
+}
+
+/// Form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One object a line.
+    Json,
+}
+
+/// When to color.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Form of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Aligned columns.
+    Table,
+    /// One array.
+    Json,
+    /// One object a line.
+    Jsonl,
+    /// Comma-separated, with a header.
+    Csv,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole job on the embedded sample
+    Demo(commands::demo::Demo),
+    /// Say what a run would take; change nothing
+    Plan(commands::plan::Plan),
+    /// Shards to graph to ranks to Parquet; the same command again resumes
+    Run(Box<commands::run::Run>),
+    /// Say what is done, what failed and why; works on a live run
+    Status(commands::status::Status),
+    /// Check every checksum of runs and graphs, every byte of shards
+    Verify(commands::verify::Verify),
+    /// List the nodes of a run that rank highest
+    Top(commands::top::Top),
+    /// Show one node of a run with its first neighbors
+    Show(commands::show::ShowNode),
+    /// List the neighbors of a node
+    Neighbors(commands::neighbors::Neighbors),
+    /// Rank a graph, or a run again
+    Rank(commands::rank::Rank),
+    /// Import a graph, describe one, or merge several
+    #[command(subcommand)]
+    Graph(commands::graph::Graph),
+    /// Look into shards
+    #[command(subcommand)]
+    Warc(commands::warc::Warc),
+    /// Make realistic test shards with their truth beside them
+    Synth(commands::synth::Synth),
+    /// Print completions for a shell
+    Completions(commands::completions::Completions),
+    /// Write man pages
+    Man(commands::man::Man),
+}
+
+/// What every command is given beside its own flags.
+pub struct Context {
+    /// Tells when to stop.
+    pub interrupt: Interrupt,
+    /// How progress is shown.
+    pub progress: Show,
+    /// Form of rows.
+    pub output: OutputFormat,
+}
+
+/// Flags of a recipe. Each replaces what the recipe file says.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RecipeFlags {
+    /// Recipe file (TOML); flags win
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Graphs to build
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "LEVELS")]
+    pub level: Option<Vec<Level>>,
+    /// Shards links are read from
+    #[arg(long, value_enum)]
+    pub kind: Option<Kind>,
+    /// Only the first N shards
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// How link addresses are read
+    #[arg(long, value_enum)]
+    pub profile: Option<ProfileName>,
+    /// What becomes of a leading `www.`
+    #[arg(long, value_enum)]
+    pub www: Option<WwwRule>,
+    /// Links with these rel values make no edge: nofollow, ugc, sponsored
+    #[arg(long, value_delimiter = ',', value_name = "RELS")]
+    pub exclude_rel: Option<Vec<String>>,
+    /// Only links of these kinds make edges: a, img, script, redirect, …
+    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+    pub only_kind: Option<Vec<String>>,
+    /// Edges carry the number of pages that hold them
+    #[arg(long)]
+    pub edge_pages: bool,
+    /// Domains by the private section of the public suffix list, too
+    #[arg(long)]
+    pub private_suffixes: bool,
+    /// Memory to use, e.g. 4G; default 60 % of the machine's or container's
+    #[arg(long, env = "CRAWLRANK_MEMORY", value_name = "SIZE")]
+    pub memory: Option<Size>,
+    /// Threads; default one a core
+    #[arg(long, env = "CRAWLRANK_THREADS", value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Folder for scratch files; default inside the run directory
+    #[arg(long, value_name = "DIR")]
+    pub tmp: Option<PathBuf>,
+    /// PageRank's α
+    #[arg(long, value_name = "ALPHA")]
+    pub damping: Option<f64>,
+    /// PageRank stops when the L1 change is below
+    #[arg(long, value_name = "L1")]
+    pub tolerance: Option<f64>,
+    /// PageRank stops after N iterations
+    #[arg(long, value_name = "N")]
+    pub max_iterations: Option<u32>,
+    /// Leave harmonic centrality out
+    #[arg(long)]
+    pub no_harmonic: bool,
+    /// HyperBall keeps 2^N registers a node
+    #[arg(long, value_name = "N")]
+    pub harmonic_log2m: Option<u32>,
+    /// Any fault refuses the run
+    #[arg(long)]
+    pub strict: bool,
+    /// Bad records a shard may have: a count, or a share such as 1%
+    #[arg(long, value_name = "N|P%")]
+    pub max_bad_records: Option<Allowance>,
+    /// Bad shards a run may have: a count, or a share such as 0.1%
+    #[arg(long, value_name = "N|P%")]
+    pub max_bad_shards: Option<Allowance>,
+    /// Largest record
+    #[arg(long, value_name = "SIZE")]
+    pub max_record: Option<Size>,
+    /// Largest record header
+    #[arg(long, value_name = "SIZE")]
+    pub max_header: Option<Size>,
+    /// Links read of a page
+    #[arg(long, value_name = "N")]
+    pub max_links: Option<usize>,
+    /// Longest address
+    #[arg(long, value_name = "SIZE")]
+    pub max_url: Option<Size>,
+    /// Largest zstd window
+    #[arg(long, value_name = "SIZE")]
+    pub max_window: Option<Size>,
+}
+
+impl RecipeFlags {
+    /// Returns defaults, then the recipe file, then the flags: checked.
+    pub fn resolve(&self) -> Result<Recipe> {
+        let mut recipe = match &self.recipe {
+            Some(path) => Recipe::open(path)?,
+            None => Recipe::default(),
+        };
+        macro_rules! take {
+            ($($field:ident),*) => { $(if let Some(value) = &self.$field { recipe.$field = value.clone(); })* };
+        }
+        take!(level, kind, profile, www, exclude_rel, only_kind);
+        take!(
+            max_bad_records,
+            max_bad_shards,
+            max_record,
+            max_header,
+            max_links,
+            max_url,
+            max_window
+        );
+        recipe.limit = self.limit.or(recipe.limit);
+        recipe.edge_pages |= self.edge_pages;
+        recipe.private_suffixes |= self.private_suffixes;
+        recipe.strict |= self.strict;
+        self.replace_ranking(&mut recipe);
+        recipe.check()
+    }
+
+    /// Replaces what concerns the ranking, and the means to do it.
+    pub fn replace_ranking(&self, recipe: &mut Recipe) {
+        recipe.damping = self.damping.unwrap_or(recipe.damping);
+        recipe.tolerance = self.tolerance.unwrap_or(recipe.tolerance);
+        recipe.max_iterations = self.max_iterations.unwrap_or(recipe.max_iterations);
+        recipe.harmonic &= !self.no_harmonic;
+        recipe.harmonic_log2m = self.harmonic_log2m.unwrap_or(recipe.harmonic_log2m);
+        recipe.memory = self.memory.or(recipe.memory);
+        recipe.threads = self.threads.or(recipe.threads);
+        recipe.tmp = self.tmp.clone().or(recipe.tmp.take());
+    }
+}
+
+/// Runs the program with `arguments` (the first is its name) and returns how it leaves. Messages go to stderr.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(refusal) => return leave_by_usage(&refusal),
+    };
+    start_log(&cli.shown);
+    install_panic_hook();
+    let outcome = std::panic::catch_unwind(|| {
+        let interrupt = Interrupt::on_signals()?;
+        let progress = match &cli.shown {
+            Shown { quiet: true, .. }
+            | Shown {
+                no_progress: true, ..
+            } => Show::Nothing,
+            Shown {
+                log_format: LogFormat::Json,
+                ..
+            } => Show::Lines,
+            _ => Show::Auto,
+        };
+        let context = Context {
+            interrupt,
+            progress,
+            output: cli.shown.output,
+        };
+        run_command(cli.command, &context)
+    });
+    match outcome {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => {
+            eprintln!("{error}");
+            error.exit()
+        }
+        Err(_) => Exit::Internal, // the hook has said what and where
+    }
+}
+
+fn run_command(command: Command, context: &Context) -> Result<Exit> {
+    match command {
+        Command::Demo(command) => command.run(context),
+        Command::Plan(command) => command.run(context),
+        Command::Run(command) => command.run(context),
+        Command::Status(command) => command.run(context),
+        Command::Verify(command) => command.run(context),
+        Command::Top(command) => command.run(context),
+        Command::Show(command) => command.run(context),
+        Command::Neighbors(command) => command.run(context),
+        Command::Rank(command) => command.run(context),
+        Command::Graph(command) => command.run(context),
+        Command::Warc(command) => command.run(context),
+        Command::Synth(command) => command.run(context),
+        Command::Completions(command) => command.run(context),
+        Command::Man(command) => command.run(context),
+    }
+}
+
+/// Help and version go to stdout; a usage error is one line of ours, and at most four more.
+fn leave_by_usage(refusal: &clap::Error) -> Exit {
+    if !refusal.use_stderr() {
+        let _ = refusal.print();
+        return Exit::Done;
+    }
+    let text = refusal.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let error = Error::usage(first.strip_prefix("error: ").unwrap_or(first));
+    eprintln!("{error}");
+    lines
+        .filter(|line| !line.starts_with("For more information"))
+        .take(3)
+        .for_each(|line| {
+            eprintln!("  {}", crate::escape::escaped(line));
+        });
+    eprintln!("  for more, try `crawlrank --help`");
+    Exit::Usage
+}
+
+fn start_log(shown: &Shown) {
+    let level = match (shown.quiet, shown.verbose) {
+        (true, _) => tracing::Level::ERROR,
+        (false, 0) => tracing::Level::INFO,
+        (false, 1) => tracing::Level::DEBUG,
+        (false, _) => tracing::Level::TRACE,
+    };
+    let color = match shown.color {
+        Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        Color::Always => true,
+        Color::Never => false,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(color);
+    // A second start in the same process (the Python command) keeps the first log.
+    let _ = match shown.log_format {
+        LogFormat::Pretty => log.without_time().try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+}
+
+/// A panic is a fault of ours: one line, no backtrace.
+fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|panic| {
+        if crate::tables::read::is_guarded() {
+            return; // it becomes the error of a file, and is told as such
+        }
+        let place = panic.location().map_or("?".to_owned(), |place| {
+            format!("{}:{}", place.file(), place.line())
+        });
+        let payload = panic.payload();
+        let text = match (
+            payload.downcast_ref::<&str>(),
+            payload.downcast_ref::<String>(),
+        ) {
+            (Some(text), _) => text,
+            (_, Some(text)) => text.as_str(),
+            _ => "a panic without text",
+        };
+        eprintln!("{}", Error::internal(format!("{text} ({place})")));
+    }));
+}

@@ -1,0 +1,72 @@
+//! `crawlrank demo`: the whole job on the sample, to be looked at.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::top::Top;
+use crate::cli::Context;
+use crate::error::{Exit, Result};
+use crate::recipe::{Level, Recipe};
+use crate::shard;
+use crate::synth::{self, SynthOptions};
+use crate::tables::read::nodes::By;
+
+/// Runs the whole job on the sample.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where the sample and the run go
+    #[arg(long, value_name = "DIR", default_value = "crawlrank-demo")]
+    pub out: PathBuf,
+}
+
+/// Hosts shown at the end.
+const TOP: usize = 15;
+
+impl Demo {
+    /// Runs the command.
+    pub fn run(self, context: &Context) -> Result<Exit> {
+        let shards = sample(&self.out)?;
+        let recipe = Recipe {
+            edge_pages: true,
+            ..Recipe::default()
+        }
+        .check()?;
+        let shards = shard::find(&[shards.to_string_lossy().into_owned()], None)?;
+        let run = self.out.join("run");
+        let summary = super::run::execute(&recipe, &shards, &run, context)?;
+        println!(
+            "Top hosts by PageRank (the sample is made up; names are real only where every site links to them):\n"
+        );
+        Top {
+            run: run.clone(),
+            n: TOP,
+            by: By::Pagerank,
+            level: Level::Host,
+        }
+        .run(context)?;
+        println!("\n{}", summary.text());
+        println!(
+            "Next: crawlrank show {} NAME, or in Python: crawlrank.open(\"{0}\").ranks().top(20)",
+            run.display()
+        );
+        Ok(summary.exit())
+    }
+}
+
+/// The folder of the sample's shards: the repository's when it is around, else made by `synth`, which gives the same bytes.
+fn sample(out: &Path) -> Result<PathBuf> {
+    let in_repository = Path::new("data-samples/synth");
+    if in_repository.is_dir() {
+        return Ok(in_repository.to_owned());
+    }
+    let folder = out.join("shards");
+    if !folder.join("truth.json").exists() {
+        let options = SynthOptions {
+            out: folder.clone(),
+            ..SynthOptions::sample()
+        };
+        synth::generate(&options, &|_| {})?;
+    }
+    Ok(folder)
+}

@@ -1,0 +1,311 @@
+//! `crawlrank graph`: graphs that belong to no run.
+
+mod edges;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use crawlrank_graph::{IdGraphBuilder, IdGraphOptions, MergeOptions, SelfLoops};
+use serde_json::Value;
+
+use super::input::{check_file, path_text, progress_over};
+use crate::cli::Context;
+use crate::error::{Error, Exit, Result};
+use crate::memory::{self, default_budget};
+use crate::recipe::Size;
+use crate::rows::print_one;
+
+/// Imports a graph, describes one, or merges several.
+#[derive(Debug, Subcommand)]
+pub enum Graph {
+    /// Make a graph of files of edges
+    Import(Import),
+    /// Describe a graph
+    Info(Info),
+    /// Make one graph of several: the union of their nodes and edges
+    Merge(Merge),
+}
+
+impl Graph {
+    /// Runs the command.
+    pub fn run(self, context: &Context) -> Result<Exit> {
+        match self {
+            Graph::Import(command) => command.run(context),
+            Graph::Info(command) => command.run(context),
+            Graph::Merge(command) => command.run(context),
+        }
+    }
+}
+
+/// Where a graph is made, and with what.
+#[derive(Debug, Args)]
+pub struct Making {
+    /// The graph directory to make
+    #[arg(long, value_name = "GRAPH")]
+    pub out: PathBuf,
+    /// Memory to use, e.g. 4G; default 60 % of the machine's or container's
+    #[arg(long, env = "CRAWLRANK_MEMORY", value_name = "SIZE")]
+    pub memory: Option<Size>,
+    /// Folder for scratch files; default beside the graph
+    #[arg(long, value_name = "DIR")]
+    pub tmp: Option<PathBuf>,
+}
+
+impl Making {
+    fn memory_bytes(&self) -> Result<usize> {
+        let budget = memory::check(self.memory.map_or_else(default_budget, |size| size.0))?;
+        Ok(usize::try_from(budget).unwrap_or(usize::MAX))
+    }
+
+    /// Makes sure that nothing is overwritten, and a folder for scratch that goes away when dropped.
+    fn prepare(&self) -> Result<tempfile::TempDir> {
+        let on = |e: std::io::Error| Error::cannot_create(&self.out, &e);
+        if self.out.symlink_metadata().is_ok() {
+            let is_empty =
+                self.out.is_dir() && fs::read_dir(&self.out).map_err(on)?.next().is_none();
+            if !is_empty {
+                return Err(Error::usage("already there")
+                    .at(&self.out)
+                    .remedy("remove it, or choose another --out"));
+            }
+            fs::remove_dir(&self.out).map_err(on)?;
+        }
+        let parent = self
+            .out
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let scratch = self.tmp.as_deref().unwrap_or(parent);
+        for folder in [parent, scratch] {
+            fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
+        }
+        let beside = tempfile::Builder::new()
+            .prefix(".tmp-graph-")
+            .tempdir_in(scratch);
+        beside.map_err(|e| Error::cannot_create(scratch, &e))
+    }
+}
+
+/// Formats of edges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines of two node numbers with tabs or blanks between, gzipped or not.
+    Edges,
+    /// Common Crawl's vertices and edges; in a later version.
+    Cc,
+    /// Parquet edges; in a later version.
+    Parquet,
+    /// NumPy arrays; in a later version.
+    Npy,
+    /// WebGraph's; in a later version.
+    Bvgraph,
+}
+
+/// What becomes of edges from a node to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Loops {
+    /// They are edges like others.
+    Keep,
+    /// They are left out; their nodes stay.
+    Drop,
+}
+
+/// Makes a graph of files of edges. Node numbers are kept as ids.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Files of edges, or `-`
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Their format; this version imports `edges`
+    #[arg(long, value_enum)]
+    pub format: Format,
+    /// Where the graph goes, and with what it is made
+    #[command(flatten)]
+    pub making: Making,
+    /// What becomes of edges from a node to itself
+    #[arg(long, value_enum, default_value = "drop")]
+    pub self_loops: Loops,
+    /// The number of nodes; default the largest node number + 1
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<u64>,
+}
+
+/// A graph has at most this many nodes: ids have 32 bits, and the last of them means "none".
+const MOST_NODES: u64 = u32::MAX as u64;
+
+impl Import {
+    fn run(self, context: &Context) -> Result<Exit> {
+        if self.format != Format::Edges {
+            let name = self
+                .format
+                .to_possible_value()
+                .map_or(String::new(), |value| value.get_name().to_owned());
+            return Err(Error::usage(format!(
+                "--format {name} is not in this version, which imports `edges`"
+            ))
+            .remedy("turn the graph into lines of two node numbers first"));
+        }
+        let most_nodes = self.nodes.unwrap_or(MOST_NODES);
+        if most_nodes > MOST_NODES {
+            return Err(Error::usage(format!(
+                "--nodes is {most_nodes}, a graph has at most {MOST_NODES}"
+            )));
+        }
+        self.files.iter().try_for_each(|file| check_file(file))?;
+        let memory_bytes = self.making.memory_bytes()?;
+        let scratch = self.making.prepare()?;
+        let self_loops = match self.self_loops {
+            Loops::Keep => SelfLoops::Keep,
+            Loops::Drop => SelfLoops::Drop,
+        };
+        let mut builder = IdGraphBuilder::new(
+            scratch.path(),
+            IdGraphOptions {
+                memory_bytes,
+                self_loops,
+            },
+        )?;
+        let progress = progress_over(&self.files, "import", context);
+        for file in &self.files {
+            edges::read(
+                file,
+                most_nodes,
+                context,
+                progress.as_ref(),
+                &mut |source, target| builder.push(source, target).map_err(Error::from),
+            )?;
+        }
+        drop(progress);
+        let made = builder.finish(self.nodes, &self.making.out)?;
+        print_one(
+            context.output,
+            [
+                ("graph", Value::from(path_text(&self.making.out))),
+                ("edges_read", Value::from(made.edges_read)),
+                ("duplicates", Value::from(made.duplicates)),
+                ("self_loops", Value::from(made.self_loops)),
+                (
+                    "self_loops_kept",
+                    Value::from(made.graph.keeps_self_loops()),
+                ),
+                ("nodes", Value::from(made.graph.num_nodes())),
+                ("edges", Value::from(made.graph.num_edges())),
+            ],
+        )?;
+        Ok(Exit::Done)
+    }
+}
+
+/// Describes a graph.
+#[derive(Debug, Args)]
+pub struct Info {
+    /// A graph directory, e.g. `RUN/graph/host`
+    pub graph: PathBuf,
+}
+
+impl Info {
+    fn run(self, context: &Context) -> Result<Exit> {
+        check_graph(&self.graph)?;
+        let graph = crawlrank_graph::Graph::open(&self.graph)?;
+        let (outgoing, incoming) = (graph.outgoing(), graph.incoming());
+        let (mut isolated, mut max_in_degree, mut max_out_degree) = (0u64, 0, 0);
+        for node in 0..graph.num_nodes() as u32 {
+            if node % (1 << 20) == 0 {
+                context.interrupt.check()?;
+            }
+            let (in_degree, out_degree) = (incoming.degree(node), outgoing.degree(node));
+            isolated += u64::from(in_degree + out_degree == 0);
+            max_in_degree = max_in_degree.max(in_degree);
+            max_out_degree = max_out_degree.max(out_degree);
+        }
+        let bytes = file_bytes(&self.graph)?;
+        let edges = graph.num_edges();
+        let bytes_per_edge = (edges > 0).then(|| bytes as f64 / edges as f64);
+        print_one(
+            context.output,
+            [
+                ("graph", Value::from(path_text(&self.graph))),
+                ("nodes", Value::from(graph.num_nodes())),
+                ("edges", Value::from(edges)),
+                ("bytes", Value::from(bytes)),
+                (
+                    "bytes_per_edge",
+                    Value::from(bytes_per_edge.map(|bytes| (bytes * 100.0).round() / 100.0)),
+                ),
+                ("dangling", Value::from(graph.num_dangling())),
+                ("isolated", Value::from(isolated)),
+                ("max_in_degree", Value::from(max_in_degree)),
+                ("max_out_degree", Value::from(max_out_degree)),
+                ("names", Value::from(graph.names().is_some())),
+                ("edge_pages", Value::from(graph.has_edge_pages())),
+                ("self_loops_kept", Value::from(graph.keeps_self_loops())),
+            ],
+        )?;
+        Ok(Exit::Done)
+    }
+}
+
+/// Makes one graph of several.
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Graph directories with names, e.g. the hosts of several months
+    #[arg(required = true, value_name = "GRAPH")]
+    pub graphs: Vec<PathBuf>,
+    /// Where the graph goes, and with what it is made
+    #[command(flatten)]
+    pub making: Making,
+}
+
+impl Merge {
+    fn run(self, context: &Context) -> Result<Exit> {
+        self.graphs
+            .iter()
+            .try_for_each(|graph| check_graph(graph))?;
+        let options = MergeOptions {
+            memory_bytes: self.making.memory_bytes()?,
+            ..MergeOptions::default()
+        };
+        let scratch = self.making.prepare()?;
+        let merged = crawlrank_graph::merge(
+            &self.graphs,
+            &self.making.out,
+            scratch.path(),
+            &options,
+            &mut |_| context.interrupt.flow(),
+        );
+        context.interrupt.check()?;
+        let merged = merged?;
+        print_one(
+            context.output,
+            [
+                ("graph", Value::from(path_text(&self.making.out))),
+                ("graphs", Value::from(self.graphs.len())),
+                ("nodes", Value::from(merged.num_nodes())),
+                ("edges", Value::from(merged.num_edges())),
+            ],
+        )?;
+        Ok(Exit::Done)
+    }
+}
+
+fn check_graph(folder: &Path) -> Result<()> {
+    if folder.join("graph.json").exists() {
+        return Ok(());
+    }
+    let error = Error::usage("not a graph: no `graph.json` is in it").at(folder);
+    Err(match folder.join("graph/host").exists() {
+        true => error.remedy("this is a run; its graphs are `graph/host` and the like"),
+        false => error,
+    })
+}
+
+/// The bytes of the files in a graph's folder.
+pub(super) fn file_bytes(folder: &Path) -> Result<u64> {
+    let on = |e: std::io::Error| Error::io(folder, &e);
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder).map_err(on)? {
+        bytes += entry.and_then(|entry| entry.metadata()).map_err(on)?.len();
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,212 @@
+//! `crawlrank rank`: scores of a graph that belongs to no run, or the ranks and tables of a run again.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use crawlrank_graph::{Dangling, Graph, HarmonicOptions, PageRankOptions};
+
+use super::run::{budget, threads};
+use crate::cli::{Context, RecipeFlags};
+use crate::error::{Error, Exit, Result, quoted};
+use crate::manifest::{self, Manifest};
+use crate::recipe::Recipe;
+use crate::run::{self, RunDir};
+use crate::stages::rank::{self, Options, Scores};
+use crate::tables::nodes::{self, MappedScores, reversed};
+
+/// PageRank and harmonic centrality on a built graph, also one that was imported.
+#[derive(Debug, Args)]
+pub struct Rank {
+    /// A graph directory, or a run directory
+    #[arg(value_name = "GRAPH|RUN")]
+    pub target: PathBuf,
+    /// Where `ranks.parquet` and `ranks.json` go (for a graph)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Edges count by the pages that hold them
+    #[arg(long)]
+    pub weighted: bool,
+    /// Teleport to these nodes: lines of NODE or NODE<TAB>WEIGHT; NODE is a name, or an id in a graph without names
+    #[arg(long, value_name = "FILE")]
+    pub personalize: Option<PathBuf>,
+    /// What becomes of the mass of nodes without links
+    #[arg(long, value_enum)]
+    pub dangling: Option<DanglingName>,
+    /// Options of the ranking; those of other stages have no effect here
+    #[command(flatten)]
+    pub recipe: RecipeFlags,
+}
+
+/// What becomes of the mass of dangling nodes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DanglingName {
+    /// It goes to all nodes alike.
+    Uniform,
+    /// It goes where teleports go.
+    Preference,
+    /// It is lost; scores are not rescaled.
+    None,
+}
+
+impl From<DanglingName> for Dangling {
+    fn from(name: DanglingName) -> Self {
+        match name {
+            DanglingName::Uniform => Dangling::Uniform,
+            DanglingName::Preference => Dangling::Preference,
+            DanglingName::None => Dangling::None,
+        }
+    }
+}
+
+impl Rank {
+    /// Runs the command.
+    pub fn run(self, context: &Context) -> Result<Exit> {
+        if RunDir::new(&self.target).manifest().exists() {
+            return self.rank_run(context);
+        }
+        let recipe = self.recipe.resolve()?;
+        let out = self.out.clone().ok_or_else(|| {
+            Error::usage("a graph is ranked into a folder of its own: --out is missing")
+        })?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads(&recipe))
+            .build()
+            .map_err(|e| Error::internal(e.to_string()))?;
+        pool.install(|| self.rank_graph(&recipe, &out, context))
+    }
+
+    fn rank_graph(&self, recipe: &Recipe, out: &Path, context: &Context) -> Result<Exit> {
+        if !self.target.exists() {
+            return Err(Error::usage("no such graph or run").at(&self.target));
+        }
+        let graph = Graph::open(&self.target)?;
+        let options = Options {
+            pagerank: PageRankOptions {
+                damping: recipe.damping,
+                tolerance: recipe.tolerance,
+                max_iterations: recipe.max_iterations as usize,
+                dangling: self.dangling.map_or(Dangling::Uniform, Dangling::from),
+                personalize: self
+                    .personalize
+                    .as_ref()
+                    .map(|path| preference(path, &graph))
+                    .transpose()?,
+                weighted: self.weighted,
+            },
+            harmonic: recipe.harmonic.then(|| HarmonicOptions {
+                log2m: recipe.harmonic_log2m,
+            }),
+            memory: budget(recipe),
+        };
+        fs::create_dir_all(out).map_err(|e| Error::cannot_create(out, &e))?;
+        let scores = rank::score(&graph, &options, &context.interrupt, context.progress)?;
+        write_ranks(&graph, &scores, out)?;
+        let report = &scores.report;
+        if let Some(why) = &report.harmonic_left_out {
+            tracing::warn!("harmonic centrality is null: {why}");
+        }
+        println!(
+            "{}: {} nodes, {} edges, {} iterations, residual {:.1e}, error at most {:.1e}",
+            out.join("ranks.parquet").display(),
+            report.nodes,
+            report.edges,
+            report.iterations,
+            report.residual,
+            report.error_bound
+        );
+        if !report.converged {
+            tracing::warn!(
+                "PageRank did not converge within {} iterations; give a higher --max-iterations or --tolerance",
+                report.max_iterations
+            );
+            return Ok(Exit::Faults);
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Ranks a run again with other parameters: its ranks and tables are made anew.
+    fn rank_run(self, context: &Context) -> Result<Exit> {
+        if self.out.is_some()
+            || self.weighted
+            || self.personalize.is_some()
+            || self.dangling.is_some()
+        {
+            return Err(Error::usage("a run is ranked in place, from its recipe")
+                .at(&self.target)
+                .remedy("for --out, --weighted, --personalize or --dangling give a graph of it, e.g. RUN/graph/host"));
+        }
+        let run = RunDir::new(&self.target);
+        let _lock = run.lock()?;
+        let before = Manifest::open(&run)?;
+        if !before.complete {
+            return Err(Error::usage("the run is not complete")
+                .at(run.root())
+                .remedy("run it to the end first"));
+        }
+        let mut recipe = Recipe::open(&run.recipe())?;
+        self.recipe.replace_ranking(&mut recipe);
+        let recipe = recipe.check()?;
+        let shards = manifest::read_shards(&run)?;
+        let commits = manifest::rerank(&run, before, &recipe, &shards)?;
+        let summary = super::run::work(&recipe, &shards, &commits, context)?;
+        print!("{}", summary.text());
+        Ok(summary.exit())
+    }
+}
+
+/// Writes `ranks.parquet` and `ranks.json` into a folder, each complete or not at all.
+fn write_ranks(graph: &Graph, scores: &Scores, out: &Path) -> Result<()> {
+    let scratch = tempfile::Builder::new()
+        .prefix(".tmp-ranks-")
+        .tempdir_in(out)
+        .map_err(|e| Error::cannot_create(out, &e))?;
+    rank::write(scratch.path(), scores)?;
+    let mapped = MappedScores::open(scratch.path(), graph.num_nodes())?;
+    let table = scratch.path().join("ranks.parquet");
+    nodes::write_ranks(&table, graph, &mapped)?;
+    for name in ["ranks.parquet", "ranks.json"] {
+        run::publish_file(&scratch.path().join(name), &out.join(name))?;
+    }
+    Ok(())
+}
+
+/// Reads a preference vector: one value a node, not negative, of any sum.
+fn preference(path: &Path, graph: &Graph) -> Result<Vec<f64>> {
+    let file = File::open(path).map_err(|e| Error::usage(e.to_string()).at(path))?;
+    let names = graph.names();
+    let mut weights = vec![0.0; graph.num_nodes() as usize];
+    for (number, line) in BufReader::new(file).lines().enumerate() {
+        let line = line.map_err(|e| Error::io(path, &e))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let wrong = |what: &str| {
+            Error::usage(format!("line {}: {what} {}", number + 1, quoted(&line))).at(path)
+        };
+        let (node, weight) = line.split_once('\t').unwrap_or((line.trim(), "1"));
+        let weight: f64 = weight
+            .trim()
+            .parse()
+            .map_err(|_| wrong("expected a number as weight, found"))?;
+        if !(weight.is_finite() && weight >= 0.0) {
+            return Err(wrong("a weight is at least 0, found"));
+        }
+        let id = match &names {
+            // Graphs of hosts and domains hold reversed names; both ways of writing are welcome.
+            Some(names) => names
+                .find(node.as_bytes())
+                .or_else(|| names.find(reversed(node).as_bytes())),
+            None => node
+                .parse()
+                .ok()
+                .filter(|&id: &u32| u64::from(id) < graph.num_nodes()),
+        };
+        weights[id.ok_or_else(|| wrong("no such node:"))? as usize] += weight;
+    }
+    match weights.iter().sum::<f64>() > 0.0 {
+        true => Ok(weights),
+        false => Err(Error::usage("no node has a weight above 0").at(path)),
+    }
+}

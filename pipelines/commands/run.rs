@@ -1,0 +1,259 @@
+//! `crawlrank run`: the whole job, and the words that say at the end what it did.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use crawlrank_graph::Graph;
+
+use crate::cli::{Context, RecipeFlags};
+use crate::error::{Error, Exit, Result};
+use crate::escape::escaped;
+use crate::manifest::{self, Manifest};
+use crate::memory;
+use crate::recipe::Recipe;
+use crate::run::RunDir;
+use crate::shard::{self, Shard};
+use crate::stages::extract::Outcome;
+use crate::stages::{self, Job, rank::Report};
+
+/// Shards to graph to ranks to Parquet.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Shard files, folders of them, patterns, `*.paths.gz` lists
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<String>,
+    /// The run directory; again with the same one: resumes
+    #[arg(long, value_name = "RUN")]
+    pub out: PathBuf,
+    /// Say what would be done, as `plan` does, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The recipe
+    #[command(flatten)]
+    pub recipe: RecipeFlags,
+}
+
+impl Run {
+    /// Runs the command.
+    pub fn run(self, context: &Context) -> Result<Exit> {
+        let recipe = self.recipe.resolve()?;
+        memory::check(budget(&recipe))?;
+        let shards = shard::find(&self.inputs, recipe.limit)?;
+        if self.dry_run {
+            super::plan::print(&recipe, &shards, context)?;
+            return Ok(Exit::Done);
+        }
+        let summary = execute(&recipe, &shards, &self.out, context)?;
+        print!("{}", summary.text());
+        Ok(summary.exit())
+    }
+}
+
+/// Bytes of memory that a recipe may use.
+pub fn budget(recipe: &Recipe) -> u64 {
+    recipe
+        .memory
+        .map_or_else(memory::default_budget, |size| size.0)
+}
+
+/// Threads that a recipe may use.
+pub fn threads(recipe: &Recipe) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    recipe.threads.map_or_else(cores, usize::from)
+}
+
+/// Takes the run directory's lock and does every stage that is not yet done.
+pub fn execute(
+    recipe: &Recipe,
+    shards: &[Shard],
+    out: &Path,
+    context: &Context,
+) -> Result<Summary> {
+    let run = RunDir::new(out);
+    let _lock = run.lock()?;
+    let commits = manifest::begin(&run, recipe.shaping(), shards, &recipe.to_toml())?;
+    work(recipe, shards, &commits, context)
+}
+
+/// Does every stage that is not yet done. The caller holds the lock.
+pub fn work(
+    recipe: &Recipe,
+    shards: &[Shard],
+    commits: &manifest::Commits,
+    context: &Context,
+) -> Result<Summary> {
+    let run = commits.run();
+    let scratch = Scratch::create(recipe.tmp.as_deref(), run)?;
+    let threads = threads(recipe);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::internal(format!("cannot start {threads} threads: {e}")))?;
+    let job = Job {
+        recipe,
+        shards,
+        commits,
+        interrupt: &context.interrupt,
+        progress: context.progress,
+        memory: budget(recipe),
+        threads,
+        pool: &pool,
+        scratch: scratch.path.clone(),
+    };
+    let outcome = stages::run_all(&job)?;
+    drop(scratch);
+    run.remove("tmp")?;
+    Summary::new(run, &commits.manifest(), outcome)
+}
+
+/// A folder of scratch files that goes away with the value.
+struct Scratch {
+    path: PathBuf,
+    _elsewhere: Option<tempfile::TempDir>,
+}
+
+impl Scratch {
+    fn create(chosen: Option<&Path>, run: &RunDir) -> Result<Self> {
+        let Some(folder) = chosen else {
+            let path = run.tmp().join("scratch");
+            std::fs::create_dir_all(&path).map_err(|e| Error::cannot_create(&path, &e))?;
+            return Ok(Scratch {
+                path,
+                _elsewhere: None,
+            });
+        };
+        let elsewhere = tempfile::Builder::new()
+            .prefix("crawlrank-")
+            .tempdir_in(folder)
+            .map_err(|e| Error::cannot_create(folder, &e))?;
+        Ok(Scratch {
+            path: elsewhere.path().to_owned(),
+            _elsewhere: Some(elsewhere),
+        })
+    }
+}
+
+/// What a finished run says of itself.
+pub struct Summary {
+    root: PathBuf,
+    run_id: String,
+    shard_bytes: u64,
+    outcome: Outcome,
+    graphs: Vec<(String, u64, u64)>,
+    reports: BTreeMap<String, Report>,
+    notes: Vec<String>,
+}
+
+impl Summary {
+    /// Collects the words on a run whose stages are done.
+    pub fn new(run: &RunDir, manifest: &Manifest, outcome: Outcome) -> Result<Self> {
+        let (mut graphs, mut reports) = (Vec::new(), BTreeMap::new());
+        for name in manifest.outputs.keys() {
+            if let Some(level) = name.strip_prefix("graph/") {
+                let graph = Graph::open(&run.output(name))?;
+                graphs.push((level.to_owned(), graph.num_nodes(), graph.num_edges()));
+            } else if let Some(level) = name.strip_prefix("ranks/") {
+                reports.insert(level.to_owned(), Report::open(&run.output(name))?);
+            }
+        }
+        Ok(Summary {
+            root: run.root().to_owned(),
+            run_id: manifest.run_id.clone(),
+            shard_bytes: manifest.shard_bytes,
+            outcome,
+            graphs,
+            reports,
+            notes: manifest.notes.clone(),
+        })
+    }
+
+    /// How the program leaves: 3 when something was lost, or a ranking did not converge; 70 when a fault of ours lost it.
+    pub fn exit(&self) -> Exit {
+        if self.outcome.internal > 0 {
+            return Exit::Internal;
+        }
+        let lost = self.outcome.faults > 0 || self.outcome.bad_shards > 0;
+        let unfinished = self.reports.values().any(|report| !report.converged);
+        if lost || unfinished {
+            Exit::Faults
+        } else {
+            Exit::Done
+        }
+    }
+
+    /// The summary, for people.
+    pub fn text(&self) -> String {
+        let read = &self.outcome;
+        let mut lines = vec![
+            (
+                "run",
+                format!(
+                    "{} (id {})",
+                    escaped(self.root.as_os_str().as_encoded_bytes()),
+                    self.run_id
+                ),
+            ),
+            (
+                "read",
+                format!(
+                    "{} shards, {}: {} records, {} pages, {} links",
+                    read.shards,
+                    indicatif::HumanBytes(self.shard_bytes),
+                    read.records,
+                    read.pages,
+                    read.links
+                ),
+            ),
+        ];
+        if read.faults > 0 || read.bad_shards > 0 {
+            lines.push((
+                "lost",
+                format!(
+                    "{} faults, {} bytes, {} bad shards: see tables/faults.parquet",
+                    read.faults, read.fault_bytes, read.bad_shards
+                ),
+            ));
+        }
+        if let Some((shard, reason)) = &read.first_bad {
+            lines.push((
+                "bad shard",
+                format!("{}: {}", escaped(shard), escaped(reason)),
+            ));
+        }
+        if !read.skipped.is_empty() {
+            let reasons: Vec<String> = read
+                .skipped
+                .iter()
+                .map(|(reason, count)| format!("{count} {reason}"))
+                .collect();
+            lines.push(("skipped", reasons.join(", ")));
+        }
+        for (level, nodes, edges) in &self.graphs {
+            lines.push((
+                "graph",
+                format!("{level} level: {nodes} nodes, {edges} edges"),
+            ));
+        }
+        for (level, report) in &self.reports {
+            let converged = if report.converged {
+                "converged"
+            } else {
+                "did not converge"
+            };
+            lines.push((
+                "ranks",
+                format!(
+                    "{level} level: PageRank {converged} after {} iterations, residual {:.1e}, error at most {:.1e}",
+                    report.iterations, report.residual, report.error_bound
+                ),
+            ));
+        }
+        lines.extend(self.notes.iter().map(|note| ("note", note.clone())));
+        lines.push(("tables", format!("{}", self.root.join("tables").display())));
+        lines
+            .into_iter()
+            .map(|(key, value)| format!("{key:<10} {value}\n"))
+            .collect()
+    }
+}

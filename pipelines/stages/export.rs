@@ -1,0 +1,79 @@
+//! Graphs, scores and accounts to tables.
+
+use crawlrank_graph::Graph;
+
+use super::{Job, extract};
+use crate::error::Result;
+use crate::progress::Progress;
+use crate::recipe::Level;
+use crate::run::{self, RunDir};
+use crate::tables::nodes::{self, MappedScores};
+use crate::tables::{edges, shards};
+
+/// Writes the tables that are not yet committed.
+pub fn export(job: &Job) -> Result<()> {
+    let progress = Progress::start(
+        job.progress,
+        "export",
+        "tables",
+        2 + 2 * job.recipe.level.len() as u64,
+    );
+    accounts(job, &progress)?;
+    for &level in &job.recipe.level {
+        export_level(job, level, &progress)?;
+    }
+    Ok(())
+}
+
+fn accounts(job: &Job, progress: &Progress) -> Result<()> {
+    let run = job.commits.run();
+    let manifest = job.commits.manifest();
+    let parts = manifest.parts();
+    let publish = |name: &str, write: &dyn Fn(&std::path::Path) -> Result<()>| {
+        if !job.commits.has(name) {
+            let scratch = run.tmp().join(name.replace('/', "-"));
+            run::remove(&scratch)?;
+            write(&scratch)?;
+            job.commits.publish(&scratch, name, Vec::new())?;
+        }
+        progress.advance(1);
+        Ok(())
+    };
+    publish("tables/shards.parquet", &|path| {
+        shards::write(path, &manifest.run_id, &extract::read_rows(run, &parts)?)
+    })?;
+    publish("tables/faults.parquet", &|path| {
+        shards::write_faults(path, &manifest.run_id, run, &parts)
+    })
+}
+
+fn export_level(job: &Job, level: Level, progress: &Progress) -> Result<()> {
+    let run = job.commits.run();
+    let (nodes_table, edges_table) = (RunDir::nodes_table(level), RunDir::edges_table(level));
+    let manifest = job.commits.manifest();
+    let graph = Graph::open(&run.output(&RunDir::graph(level)))?;
+    if !job.commits.has(&nodes_table) {
+        job.interrupt.check()?;
+        let scores = MappedScores::open(&run.output(&RunDir::ranks(level)), graph.num_nodes())?;
+        let scratch = run.tmp().join(format!("{}s.parquet", level.as_str()));
+        run::remove(&scratch)?;
+        nodes::write(
+            &scratch,
+            &manifest.run_id,
+            level,
+            &graph,
+            Some(&scores),
+            job.recipe.private_suffixes,
+        )?;
+        job.commits.publish(&scratch, &nodes_table, Vec::new())?;
+    }
+    progress.advance(1);
+    if !job.commits.has(&edges_table) {
+        let scratch = run.tmp().join(format!("edges-{}", level.as_str()));
+        run::remove(&scratch)?;
+        edges::write(&scratch, &manifest.run_id, &graph, || job.interrupt.check())?;
+        job.commits.publish(&scratch, &edges_table, Vec::new())?;
+    }
+    progress.advance(1);
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! The stages of a run, in order. Each reads what the ones before committed, and commits its own outputs.
+
+pub mod build;
+pub mod export;
+pub mod extract;
+pub mod rank;
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::manifest::Commits;
+use crate::progress::Show;
+use crate::recipe::Recipe;
+use crate::shard::Shard;
+
+/// What every stage is given.
+pub struct Job<'a> {
+    /// The resolved parameters.
+    pub recipe: &'a Recipe,
+    /// The planned shards, sorted by name.
+    pub shards: &'a [Shard],
+    /// Where outputs are committed.
+    pub commits: &'a Commits,
+    /// Tells when to stop.
+    pub interrupt: &'a Interrupt,
+    /// How progress is shown.
+    pub progress: Show,
+    /// Bytes of memory to use.
+    pub memory: u64,
+    /// Threads to use.
+    pub threads: usize,
+    /// The threads themselves, for work that is split by rayon.
+    pub pool: &'a rayon::ThreadPool,
+    /// Folder for scratch; same file system as the run, unless the user chose another.
+    pub scratch: PathBuf,
+}
+
+/// Does everything that is not yet done.
+pub fn run_all(job: &Job) -> Result<extract::Outcome> {
+    let commits = job.commits;
+    let outcome = commits.timed("extract", || extract::extract(job))?;
+    outcome.check(job)?;
+    commits.timed("build", || job.pool.install(|| build::build(job)))?;
+    commits.timed("rank", || job.pool.install(|| rank::rank(job)))?;
+    commits.timed("export", || job.pool.install(|| export::export(job)))?;
+    commits.commit(|manifest| manifest.complete = true)?;
+    Ok(outcome)
+}

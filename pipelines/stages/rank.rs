@@ -1,0 +1,271 @@
+//! Graphs to scores: PageRank and harmonic centrality of every level.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use crawlrank_graph::{Column, Graph, HarmonicOptions, PageRankOptions};
+use serde::{Deserialize, Serialize};
+
+use super::Job;
+use crate::error::{Error, Exit, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::{Progress, Show};
+use crate::run::RunDir;
+
+/// What a ranking is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// PageRank's options.
+    pub pagerank: PageRankOptions,
+    /// HyperBall's options; absent: harmonic centrality is left out.
+    pub harmonic: Option<HarmonicOptions>,
+    /// Bytes of memory to use.
+    pub memory: u64,
+}
+
+/// How a ranking went: the content of `ranks.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// Nodes ranked.
+    pub nodes: u64,
+    /// Edges followed.
+    pub edges: u64,
+    /// PageRank's α.
+    pub damping: f64,
+    /// The L1 change that was asked for.
+    pub tolerance: f64,
+    /// The most iterations that were allowed.
+    pub max_iterations: u64,
+    /// What becomes of the mass of dangling nodes.
+    pub dangling: String,
+    /// Whether edges count by their pages.
+    pub weighted: bool,
+    /// Whether a preference vector was given.
+    pub personalized: bool,
+    /// Iterations done.
+    pub iterations: u64,
+    /// L1 change of the last iteration.
+    pub residual: f64,
+    /// Bound on the L1 distance to the true scores: residual · α / (1 − α).
+    pub error_bound: f64,
+    /// Whether the residual fell below the tolerance.
+    pub converged: bool,
+    /// HyperBall's registers a node, as a power of two; absent when harmonic centrality was not computed.
+    pub harmonic_log2m: Option<u32>,
+    /// Why harmonic centrality was not computed.
+    pub harmonic_left_out: Option<String>,
+    /// Wall time of both.
+    pub seconds: f64,
+}
+
+impl Report {
+    /// Reads the report beside the scores in `folder`.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("ranks.json");
+        let text = fs::read(&path).map_err(|e| Error::io(&path, &e))?;
+        serde_json::from_slice(&text).map_err(|e| {
+            Error::new(
+                Exit::Damaged,
+                "E-RANKS",
+                format!("not the report of a ranking: {e}"),
+            )
+            .at(&path)
+            .remedy("remove the folder and run again: it is made anew")
+        })
+    }
+}
+
+/// The scores of a graph, one value a node.
+pub struct Scores {
+    /// Sums to 1.
+    pub pagerank: Vec<f64>,
+    /// Absent when not computed.
+    pub harmonic: Option<Vec<f64>>,
+    /// How it went.
+    pub report: Report,
+}
+
+/// Ranks the graphs that are not yet ranked.
+pub fn rank(job: &Job) -> Result<()> {
+    let run = job.commits.run();
+    let harmonic = job.recipe.harmonic.then(|| HarmonicOptions {
+        log2m: job.recipe.harmonic_log2m,
+    });
+    for &level in &job.recipe.level {
+        let name = RunDir::ranks(level);
+        if job.commits.has(&name) {
+            continue;
+        }
+        let graph = Graph::open(&run.output(&RunDir::graph(level)))?;
+        let options = Options {
+            pagerank: PageRankOptions {
+                damping: job.recipe.damping,
+                tolerance: job.recipe.tolerance,
+                max_iterations: job.recipe.max_iterations as usize,
+                ..PageRankOptions::default()
+            },
+            harmonic: harmonic.clone(),
+            memory: job.memory,
+        };
+        let scores = score(&graph, &options, job.interrupt, job.progress)?;
+        let folder = run.tmp().join(format!("ranks-{}", level.as_str()));
+        write(&folder, &scores)?;
+        job.commits.publish(&folder, &name, Vec::new())?;
+        if let Some(why) = &scores.report.harmonic_left_out {
+            let note = format!(
+                "{} level: harmonic centrality is null: {why}",
+                level.as_str()
+            );
+            job.commits.commit(|manifest| {
+                if !manifest.notes.contains(&note) {
+                    manifest.notes.push(note.clone());
+                }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Computes the scores of a graph.
+///
+/// # Errors
+/// Exit 71 when the vectors of PageRank exceed the budget, found before anything starts.
+pub fn score(
+    graph: &Graph,
+    options: &Options,
+    interrupt: &Interrupt,
+    show: Show,
+) -> Result<Scores> {
+    let started = Instant::now();
+    let nodes = graph.num_nodes();
+    let needed = crawlrank_graph::pagerank_memory_bytes(nodes);
+    if needed > options.memory {
+        return Err(Error::new(
+            Exit::Memory,
+            "E-MEMORY",
+            format!(
+                "PageRank of {nodes} nodes needs {} MiB, the budget is {} MiB",
+                needed >> 20,
+                options.memory >> 20
+            ),
+        )
+        .remedy(format!("give --memory {}M or more", (needed >> 20) + 1)));
+    }
+    let pagerank = pagerank(graph, &options.pagerank, interrupt, show)?;
+    let (harmonic, left_out) = match &options.harmonic {
+        None => (None, None),
+        Some(harmonic) => {
+            let needed = crawlrank_graph::harmonic_memory_bytes(nodes, harmonic.log2m) + 8 * nodes;
+            if needed > options.memory {
+                let why = format!(
+                    "its registers need {} MiB, the budget is {} MiB; give more --memory or a lower --harmonic-log2m",
+                    needed >> 20,
+                    options.memory >> 20
+                );
+                (None, Some(why))
+            } else {
+                (
+                    Some(harmonic_scores(graph, harmonic, interrupt, show)?),
+                    None,
+                )
+            }
+        }
+    };
+    let asked = &options.pagerank;
+    let report = Report {
+        nodes,
+        edges: graph.num_edges(),
+        damping: asked.damping,
+        tolerance: asked.tolerance,
+        max_iterations: asked.max_iterations as u64,
+        dangling: format!("{:?}", asked.dangling).to_ascii_lowercase(),
+        weighted: asked.weighted,
+        personalized: asked.personalize.is_some(),
+        iterations: pagerank.iterations as u64,
+        residual: pagerank.residual,
+        error_bound: pagerank.error_bound,
+        converged: pagerank.converged,
+        harmonic_log2m: options
+            .harmonic
+            .as_ref()
+            .filter(|_| harmonic.is_some())
+            .map(|harmonic| harmonic.log2m),
+        harmonic_left_out: left_out,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    Ok(Scores {
+        pagerank: pagerank.scores,
+        harmonic,
+        report,
+    })
+}
+
+fn pagerank(
+    graph: &Graph,
+    options: &PageRankOptions,
+    interrupt: &Interrupt,
+    show: Show,
+) -> Result<crawlrank_graph::PageRank> {
+    let progress = Progress::start(
+        show,
+        "pagerank",
+        "iterations",
+        options.max_iterations as u64,
+    );
+    let ranked = crawlrank_graph::pagerank(graph, options, &mut |iteration| {
+        progress.set(
+            iteration.iteration as u64,
+            format!("residual {:.1e}", iteration.residual),
+        );
+        interrupt.flow()
+    });
+    stopped_or(interrupt, ranked)
+}
+
+fn harmonic_scores(
+    graph: &Graph,
+    options: &HarmonicOptions,
+    interrupt: &Interrupt,
+    show: Show,
+) -> Result<Vec<f64>> {
+    let progress = Progress::start(show, "harmonic", "steps", 0);
+    let mut steps = 0;
+    let scored = crawlrank_graph::harmonic(graph, options, &mut |_| {
+        steps += 1;
+        progress.set(steps, String::new());
+        interrupt.flow()
+    });
+    Ok(stopped_or(interrupt, scored)?.scores)
+}
+
+fn stopped_or<T>(
+    interrupt: &Interrupt,
+    result: std::result::Result<T, crawlrank_graph::Error>,
+) -> Result<T> {
+    if matches!(result, Err(crawlrank_graph::Error::Interrupted)) {
+        interrupt.check()?;
+    }
+    Ok(result?)
+}
+
+/// Writes scores, positions and the report into a new folder.
+pub fn write(folder: &Path, scores: &Scores) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
+    let pairs = [
+        ("pagerank", Some(&scores.pagerank)),
+        ("harmonic", scores.harmonic.as_ref()),
+    ];
+    for (name, values) in pairs {
+        let Some(values) = values else { continue };
+        Column::write(&folder.join(format!("{name}.npy")), values)?;
+        let positions: Vec<i64> = crawlrank_graph::positions(values)
+            .into_iter()
+            .map(|position| position as i64)
+            .collect();
+        Column::write(&folder.join(format!("{name}_pos.npy")), &positions)?;
+    }
+    let path = folder.join("ranks.json");
+    let json = serde_json::to_vec_pretty(&scores.report).expect("a report is plain data");
+    fs::write(&path, json).map_err(|e| Error::cannot_create(&path, &e))
+}

@@ -1,0 +1,244 @@
+//! The tables `hosts`, `domains` and `pages`: a row a node, in order of ids.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray, new_null_array};
+use arrow_schema::{DataType, Field, Schema};
+use crawlrank_graph::{Column, Graph};
+
+use super::{BATCH_ROWS, TableWriter, column, count, text};
+use crate::error::{Error, Exit, Result};
+use crate::recipe::Level;
+use crate::stages::build::domain_of;
+
+/// Scores of a graph's nodes, mapped from the files of the stage `rank`.
+pub struct MappedScores {
+    pagerank: Column<f64>,
+    pagerank_pos: Column<i64>,
+    harmonic: Option<(Column<f64>, Column<i64>)>,
+}
+
+impl MappedScores {
+    /// Opens the scores in `folder`, which must be those of `nodes` nodes.
+    pub fn open(folder: &Path, nodes: u64) -> Result<Self> {
+        let scores = |name: &str| Column::<f64>::open(&folder.join(name), nodes);
+        let positions = |name: &str| Column::<i64>::open(&folder.join(name), nodes);
+        let harmonic = match folder.join("harmonic.npy").exists() {
+            true => Some((scores("harmonic.npy")?, positions("harmonic_pos.npy")?)),
+            false => None,
+        };
+        Ok(MappedScores {
+            pagerank: scores("pagerank.npy")?,
+            pagerank_pos: positions("pagerank_pos.npy")?,
+            harmonic,
+        })
+    }
+}
+
+/// The columns of scores, the same in every table of nodes.
+fn score_columns() -> Vec<Field> {
+    let number = |name: &str, doc: &str| column(name, DataType::Float64, true, doc);
+    let position = |name: &str, doc: &str| column(name, DataType::Int64, true, doc);
+    vec![
+        count("in_degree", "Nodes that link here"),
+        count("out_degree", "Nodes linked to from here"),
+        number("pagerank", "PageRank; the scores of all nodes sum to 1"),
+        position(
+            "pagerank_pos",
+            "Position by PageRank, 1 = highest, ties by id",
+        ),
+        number(
+            "harmonic",
+            "Harmonic centrality over incoming paths, estimated by HyperBall; null when not computed",
+        ),
+        position(
+            "harmonic_pos",
+            "Position by harmonic centrality, 1 = highest, ties by id",
+        ),
+    ]
+}
+
+/// The schema of the table of a level's nodes.
+pub fn schema(level: Level) -> Schema {
+    let id = count("id", "Position in byte order of the reversed names, from 0");
+    let pages = count("pages", "Captured pages");
+    let mut fields = match level {
+        Level::Host => vec![
+            id,
+            text("host", "Host name, e.g. www.example.com"),
+            text("host_rev", "Reversed host name, e.g. com.example.www"),
+            text(
+                "domain",
+                "Registered domain by the public suffix list; the host itself where it has none",
+            ),
+            pages,
+        ],
+        Level::Domain => vec![
+            id,
+            text("domain", "Registered domain, e.g. example.com"),
+            text("domain_rev", "Reversed domain, e.g. com.example"),
+            count("hosts", "Hosts of the domain in the host graph"),
+            pages,
+        ],
+        Level::Page => vec![
+            id,
+            text("url", "Normalised URL"),
+            text("host_rev", "Reversed host name"),
+        ],
+    };
+    fields.extend(score_columns());
+    Schema::new(fields)
+}
+
+/// Writes the table of a graph's nodes.
+pub fn write(
+    path: &Path,
+    run_id: &str,
+    level: Level,
+    graph: &Graph,
+    scores: Option<&MappedScores>,
+    private_suffixes: bool,
+) -> Result<()> {
+    let mut table = TableWriter::create(path, schema(level), run_id)?;
+    let nodes = graph.num_nodes();
+    let mut first = 0;
+    while first < nodes {
+        let ids = first..nodes.min(first + BATCH_ROWS as u64);
+        let mut columns = names(level, graph, ids.clone(), private_suffixes)?;
+        columns.extend(score_arrays(graph, scores, ids.clone())?);
+        table.write(columns)?;
+        first = ids.end;
+    }
+    table.finish()
+}
+
+type Ids = std::ops::Range<u64>;
+
+fn names(level: Level, graph: &Graph, ids: Ids, private_suffixes: bool) -> Result<Vec<ArrayRef>> {
+    let unnamed = || Error::new(Exit::Damaged, "E-GRAPH", "the graph has no names");
+    let all = graph.names().ok_or_else(unnamed)?;
+    // Names were checked when they went in, and the graph's checksums hold; a flipped byte shows as U+FFFD.
+    let name = |id: u64| String::from_utf8_lossy(all.get(id as u32));
+    let stored: Vec<_> = ids.clone().map(name).collect();
+    let text = |values: &mut dyn Iterator<Item = String>| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(values))
+    };
+    let id: ArrayRef = Arc::new(Int64Array::from_iter_values(
+        ids.clone().map(|id| id as i64),
+    ));
+    let pages = || numbers(graph.node_pages(), ids.clone(), |&pages| pages as i64);
+    let name_column: ArrayRef = Arc::new(StringArray::from_iter_values(&stored));
+    Ok(match level {
+        Level::Host => vec![
+            id,
+            text(&mut stored.iter().map(|name| reversed(name))),
+            name_column,
+            text(&mut stored.iter().map(|name| {
+                let domain = domain_of(name.as_bytes(), private_suffixes);
+                reversed(&String::from_utf8_lossy(domain))
+            })),
+            pages(),
+        ],
+        Level::Domain => vec![
+            id,
+            text(&mut stored.iter().map(|name| reversed(name))),
+            name_column,
+            numbers(graph.node_hosts(), ids.clone(), |&hosts| i64::from(hosts)),
+            pages(),
+        ],
+        Level::Page => vec![
+            id,
+            text(
+                &mut stored
+                    .iter()
+                    .map(|key| crawlrank_links::url_of_page_key(key).unwrap_or_default()),
+            ),
+            text(
+                &mut stored
+                    .iter()
+                    .map(|key| crawlrank_links::host_of_page_key(key).unwrap_or_default()),
+            ),
+        ],
+    })
+}
+
+/// A host name with its labels in reverse order: `www.example.com` for `com.example.www`, and back.
+pub fn reversed(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    crawlrank_links::reverse_host(name, &mut out);
+    out
+}
+
+/// The slice of a node array as numbers; a graph without the array has zeros.
+fn numbers<T>(array: Option<&[T]>, ids: Ids, number: impl Fn(&T) -> i64) -> ArrayRef {
+    let range = ids.start as usize..ids.end as usize;
+    let rows = range.len();
+    let values = array.and_then(|array| array.get(range));
+    Arc::new(match values {
+        Some(values) => Int64Array::from_iter_values(values.iter().map(number)),
+        None => Int64Array::from(vec![0; rows]),
+    })
+}
+
+fn score_arrays(graph: &Graph, scores: Option<&MappedScores>, ids: Ids) -> Result<Vec<ArrayRef>> {
+    let (incoming, outgoing) = (graph.incoming(), graph.outgoing());
+    let in_degrees = ids.clone().map(|id| incoming.degree(id as u32) as i64);
+    let out_degrees = ids.clone().map(|id| outgoing.degree(id as u32) as i64);
+    let range = ids.start as usize..ids.end as usize;
+    let score = |column: Option<&Column<f64>>| -> ArrayRef {
+        match column {
+            Some(column) => Arc::new(Float64Array::from(column[range.clone()].to_vec())),
+            None => new_null_array(&DataType::Float64, range.len()),
+        }
+    };
+    let position = |column: Option<&Column<i64>>| -> ArrayRef {
+        match column {
+            Some(column) => Arc::new(Int64Array::from(column[range.clone()].to_vec())),
+            None => new_null_array(&DataType::Int64, range.len()),
+        }
+    };
+    let harmonic = scores.and_then(|scores| scores.harmonic.as_ref());
+    Ok(vec![
+        Arc::new(Int64Array::from_iter_values(in_degrees)),
+        Arc::new(Int64Array::from_iter_values(out_degrees)),
+        score(scores.map(|scores| &scores.pagerank)),
+        position(scores.map(|scores| &scores.pagerank_pos)),
+        score(harmonic.map(|(values, _)| values)),
+        position(harmonic.map(|(_, positions)| positions)),
+    ])
+}
+
+/// The schema of `ranks.parquet`, which ranking a graph alone writes.
+pub fn ranks_schema(named: bool) -> Schema {
+    let mut fields = vec![count("id", "Position in the graph, from 0")];
+    if named {
+        fields.push(text("name", "The node's name, as the graph has it"));
+    }
+    fields.extend(score_columns());
+    Schema::new(fields)
+}
+
+/// Writes the scores of a graph that belongs to no run.
+pub fn write_ranks(path: &Path, graph: &Graph, scores: &MappedScores) -> Result<()> {
+    let names = graph.names();
+    let mut table = TableWriter::create(path, ranks_schema(names.is_some()), "")?;
+    let nodes = graph.num_nodes();
+    let mut first = 0;
+    while first < nodes {
+        let ids = first..nodes.min(first + BATCH_ROWS as u64);
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(
+            ids.clone().map(|id| id as i64),
+        ))];
+        if let Some(names) = &names {
+            let names = ids
+                .clone()
+                .map(|id| String::from_utf8_lossy(names.get(id as u32)));
+            columns.push(Arc::new(StringArray::from_iter_values(names)));
+        }
+        columns.extend(score_arrays(graph, Some(scores), ids.clone())?);
+        table.write(columns)?;
+        first = ids.end;
+    }
+    table.finish()
+}
