@@ -9,7 +9,7 @@ use super::shard::{PageRecord, Written};
 use super::warc::{Answer, Exchange, WarcWriter, new_ids};
 
 /// One such capture for so many pages.
-pub(super) const PAGES_PER_CAPTURE: u32 = 8;
+pub(super) const PAGES_PER_CAPTURE: u32 = 4;
 
 const STATUSES: [(&str, f64); 11] = [
     ("404 Not Found", 42.0),

@@ -39,7 +39,7 @@ impl Dice {
 
     /// A whole number in `0..limit`, of at most 32 bits; 0 when `limit` is 0.
     pub(super) fn below(&mut self, limit: usize) -> usize {
-        debug_assert!(limit <= 1 << 32);
+        debug_assert!(limit as u64 <= 1 << 32, "{limit} has more than 32 bits");
         ((u64::from(self.0.next_u32()) * limit as u64) >> 32) as usize
     }
 
@@ -77,6 +77,13 @@ impl Dice {
         LogNormal::new(mu, sigma)
             .expect("sigma is a finite constant")
             .sample(&mut self.0)
+    }
+
+    /// An index in `0..count`, low ones much more often: a fast stand-in for Zipf's law where the
+    /// count is small. Products alone, so that all machines agree.
+    pub(super) fn skewed(&mut self, count: usize) -> usize {
+        let unit = self.unit();
+        (unit * unit * unit * count as f64) as usize
     }
 
     /// A rank in `0..count` with probability proportional to `(rank + 1)^-exponent`.

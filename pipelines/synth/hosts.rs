@@ -238,7 +238,9 @@ impl Hosts {
 
     /// The host of a capture: popular ones have more pages, yet none has most.
     pub(super) fn draw_crawled(&self, dice: &mut Dice) -> HostId {
-        let place = dice.unit().powf(1.5);
+        // To the power of 1.5, by operations that all machines round alike.
+        let unit = dice.unit();
+        let place = unit * unit.sqrt();
         self.crawled((place * self.num_crawled() as f64) as usize)
     }
 

@@ -44,11 +44,14 @@ mod dice;
 mod head;
 mod hosts;
 mod html;
+mod links;
 mod members;
 mod odd;
 mod page;
 mod robots;
 mod run;
+#[cfg(test)]
+mod samples;
 mod shard;
 #[cfg(test)]
 mod tests;

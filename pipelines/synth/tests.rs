@@ -53,6 +53,7 @@ fn lines(path: &Path) -> BTreeSet<String> {
 }
 
 fn assert_near(what: &str, actual: f64, expected: f64, tolerance: f64) {
+    eprintln!("{what}: {actual:.1}, expected about {expected}");
     assert!(
         (actual / expected - 1.0).abs() < tolerance,
         "{what}: {actual:.1}, expected about {expected}"
