@@ -9,8 +9,9 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 OUT ?= out
 
-# Rust's tests and the Python module share one profile and one folder: arrow and parquet are compiled once for both.
-# pyo3 is told always what maturin tells it, or each would undo the other's build.
+# Rust's tests and the Python module share a profile and a folder, and tests take the whole workspace so that features
+# are the same: arrow and parquet are compiled once for both. pyo3 is told always what maturin tells it, or lint and
+# wheel would undo each other's build.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
 .PHONY: help demo test format lint test-rust test-python python bench fuzz clean
@@ -39,9 +40,9 @@ lint: ## Run clippy, where it is installed
 
 test-rust: ## Run Rust tests (by nextest where it is installed) and the examples in the documentation
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
-	then echo '$(CARGO) nextest run' && $(CARGO) nextest run --locked; \
-	else echo '$(CARGO) test' && $(CARGO) test --locked --lib --bins --tests; fi
-	$(CARGO) test --locked --doc
+	then echo '$(CARGO) nextest run' && $(CARGO) nextest run --workspace --locked; \
+	else echo '$(CARGO) test' && $(CARGO) test --workspace --locked --lib --bins --tests; fi
+	$(CARGO) test --workspace --locked --doc
 
 test-python: $(VENV)/installed ## Build a wheel, install it into the local venv, run its tests
 	rm -rf $(VENV)/wheels

@@ -1,1 +1,44 @@
-//! Python bindings.
+//! The Python module `crawlrank._core`: opens runs and shards, converts types, adds no logic.
+
+mod error;
+mod preview;
+mod records;
+mod run;
+mod table;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use pyo3::prelude::*;
+
+/// Runs the command line; the first argument is the program's name. Returns the exit code.
+///
+/// Listens to SIGINT and SIGTERM from here on: meant as the last call of a process.
+#[pyfunction]
+fn main(py: Python<'_>, argv: Vec<OsString>) -> u8 {
+    py.detach(|| {
+        let exit = crawlrank::cli::main(argv);
+        // Rust flushes stdout when a Rust program ends; this one is Python's. A reader that went away is no error.
+        let _ = std::io::stdout().flush();
+        exit as u8
+    })
+}
+
+#[pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::main;
+    #[pymodule_export]
+    use super::records::{Fault, Header, Record, Records, records};
+    #[pymodule_export]
+    use super::run::{Run, open};
+    #[pymodule_export]
+    use super::table::{Ranks, Table};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

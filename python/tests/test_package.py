@@ -1,0 +1,77 @@
+"""What importing the package costs and brings, and whether its stubs tell the truth."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import distribution, version
+from pathlib import Path
+
+import pytest
+
+import crawlrank as cr
+
+
+def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def test_the_installed_wheel_is_tested_not_the_sources() -> None:
+    assert "site-packages" in Path(cr.__file__).parts
+    assert cr.__version__ == version("crawlrank")
+
+
+def test_the_package_depends_on_nothing_and_is_typed() -> None:
+    installed = distribution("crawlrank")
+    assert installed.requires is None
+    files = {str(file) for file in installed.files or []}
+    assert {"crawlrank/py.typed", "crawlrank/_core.pyi"} <= files
+    assert "crawlrank/_core.abi3.so" in files
+
+
+def test_import_brings_no_third_party_module() -> None:
+    done = python("-I", "-c", "import crawlrank, sys; print(*{m.split('.')[0] for m in sys.modules})")
+    foreign = set(done.stdout.split()) - set(sys.stdlib_module_names) - {"crawlrank"}
+    # What site's .pth files load is there before us.
+    before = set(
+        python("-I", "-c", "import sys; print(*{m.split('.')[0] for m in sys.modules})").stdout.split()
+    )
+    assert done.returncode == 0, done.stderr
+    assert foreign - before == set()
+
+
+def test_import_takes_at_most_15_milliseconds() -> None:
+    def import_milliseconds() -> float:
+        done = python("-I", "-X", "importtime", "-c", "import crawlrank")
+        found = re.search(r"\|\s+(\d+) \| crawlrank$", done.stderr, re.MULTILINE)
+        assert found, done.stderr
+        return int(found[1]) / 1000
+
+    # The best of some: the machine may be busy, and the first reads the file from the disk.
+    assert min(import_milliseconds() for _ in range(7)) < 15
+
+
+def test_stubs_agree_with_the_module(tmp_path: Path) -> None:
+    done = python("-m", "mypy.stubtest", "crawlrank", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_users_of_the_stubs_type_check(tmp_path: Path) -> None:
+    script = tmp_path / "user.py"
+    script.write_text(
+        "import crawlrank as cr\n"
+        "rows: int = len(cr.open('out').ranks().top(20))\n"
+        "urls: list[str | None] = [record.url for record in cr.records('a.warc.gz')]\n"
+        "host: str = next(cr.records('a.warc.gz')).header.get('Host', '')\n"
+        "try:\n    cr.open('nothing')\nexcept cr.CrawlrankError as e:\n    place: int | None = e.offset\n"
+    )
+    done = python("-m", "mypy", "--strict", "--no-incremental", str(script), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", cr.__all__)
+def test_everything_exported_is_there_and_explained(name: str) -> None:
+    exported = getattr(cr, name)
+    assert name == "__version__" or exported.__doc__
