@@ -1,0 +1,7 @@
+//! The program from outside: what each command prints, and how it leaves.
+
+mod graph_commands;
+mod program;
+mod run_commands;
+mod util;
+mod warc_commands;

@@ -1,0 +1,476 @@
+//! The job as users run it: same bytes after any history, clear ends on wrong input.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// The built program.
+fn crawlrank() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crawlrank"));
+    command
+        .env_remove("CRAWLRANK_MEMORY")
+        .env_remove("CRAWLRANK_THREADS")
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    crawlrank()
+        .args(arguments)
+        .output()
+        .expect("the program starts")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("test paths are text")
+}
+
+/// Makes shards and returns their folder.
+fn synth(folder: &Path, shards: u32, pages: u32) -> PathBuf {
+    let out = folder.join("shards");
+    let made = run(&[
+        "synth",
+        "--out",
+        path(&out),
+        "--shards",
+        &shards.to_string(),
+        "--pages",
+        &pages.to_string(),
+        "--hosts",
+        "300",
+        "--seed",
+        "7",
+        "--no-progress",
+    ]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    out
+}
+
+fn shards_in(folder: &Path) -> Vec<PathBuf> {
+    let mut shards: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with(".wat.gz"))
+        .collect();
+    shards.sort();
+    shards
+}
+
+/// Content of every file below `root` that belongs to the results: not wall times, the lock, parts or the recipe.
+fn results(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if ["graph/", "ranks/", "tables/"]
+                .iter()
+                .any(|start| name.starts_with(start))
+                && !name.ends_with("ranks.json")
+            {
+                found.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+fn assert_same_results(actual: &Path, expected: &Path) {
+    let (actual, expected) = (results(actual), results(expected));
+    assert_eq!(
+        actual.keys().collect::<Vec<_>>(),
+        expected.keys().collect::<Vec<_>>()
+    );
+    for (name, bytes) in &expected {
+        assert!(actual[name] == *bytes, "{name} differs");
+    }
+}
+
+/// Names of files that only a run in work may have.
+fn temporaries(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with(".tmp") || name == "tmp" {
+                found.push(path.to_string_lossy().into_owned());
+            } else if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// A small generator of moments: the seed is printed with a failure by its test's name.
+fn next_random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+#[test]
+fn killed_runs_end_with_the_bytes_of_an_undisturbed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = shards_in(&synth(folder.path(), 40, 20));
+    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
+    let forward: Vec<&str> = shards.iter().map(|shard| path(shard)).collect();
+    let reversed: Vec<&str> = forward.iter().rev().copied().collect();
+
+    let started = Instant::now();
+    let done = crawlrank()
+        .args([
+            "run",
+            "--out",
+            path(&whole),
+            "--threads",
+            "2",
+            "--memory",
+            "512M",
+            "--no-progress",
+        ])
+        .args(&forward)
+        .output()
+        .unwrap();
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let undisturbed = started.elapsed().as_millis() as u64;
+
+    let mut command = crawlrank();
+    command
+        .args([
+            "run",
+            "--out",
+            path(&killed),
+            "--threads",
+            "1",
+            "--memory",
+            "192M",
+            "--no-progress",
+        ])
+        .args(&reversed)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let (mut random, mut kills) = (0x5eed_u64, 0);
+    for _ in 0..10 {
+        let mut child = command.spawn().unwrap();
+        sleep(Duration::from_millis(
+            1 + next_random(&mut random) % (undisturbed * 3 / 4 + 1),
+        ));
+        kills += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(kills >= 5, "only {kills} of 10 kills met a running program");
+    let status = command.status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_same_results(&killed, &whole);
+    assert_eq!(temporaries(&killed), Vec::<String>::new());
+}
+
+#[test]
+fn a_stopped_run_says_so_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 12, 60);
+    for (signal, expected) in [("-INT", 130), ("-TERM", 143)] {
+        let out = folder.path().join(format!("run{signal}"));
+        let mut child = crawlrank()
+            .args(["run", path(&shards), "--out", path(&out), "--threads", "1"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let manifest = out.join("run.json");
+        while !manifest.exists() {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "the run ended before it could be stopped"
+            );
+            sleep(Duration::from_millis(1));
+        }
+        Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status()
+            .unwrap();
+        let stopped = Instant::now();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(code(&output), expected, "{}", stderr(&output));
+        assert!(stopped.elapsed() < Duration::from_secs(10));
+        assert!(
+            stderr(&output).contains("run the same command again"),
+            "{}",
+            stderr(&output)
+        );
+        let resumed = run(&[
+            "run",
+            path(&shards),
+            "--out",
+            path(&out),
+            "--threads",
+            "2",
+            "--no-progress",
+        ]);
+        assert_eq!(code(&resumed), 0, "{}", stderr(&resumed));
+    }
+    assert_same_results(
+        &folder.path().join("run-INT"),
+        &folder.path().join("run-TERM"),
+    );
+}
+
+#[test]
+fn a_finished_run_again_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 2, 20);
+    let out = folder.path().join("run");
+    let arguments = ["run", path(&shards), "--out", path(&out), "--no-progress"];
+    assert_eq!(code(&run(&arguments)), 0);
+    let before = results(&out);
+    assert_eq!(code(&run(&arguments)), 0);
+    assert!(results(&out) == before);
+}
+
+#[test]
+fn other_parameters_or_inputs_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 2, 20);
+    let out = folder.path().join("run");
+    assert_eq!(code(&run(&["run", path(&shards), "--out", path(&out)])), 0);
+    let damped = run(&[
+        "run",
+        path(&shards),
+        "--out",
+        path(&out),
+        "--damping",
+        "0.5",
+    ]);
+    assert_eq!(code(&damped), 2);
+    assert!(
+        stderr(&damped).contains("`damping` was 0.85 and is 0.5"),
+        "{}",
+        stderr(&damped)
+    );
+    let fewer = run(&["run", path(&shards_in(&shards)[0]), "--out", path(&out)]);
+    assert_eq!(code(&fewer), 2);
+    assert!(
+        stderr(&fewer).contains("was an input and is not"),
+        "{}",
+        stderr(&fewer)
+    );
+}
+
+#[test]
+fn a_second_run_on_the_directory_leaves_by_75() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 1, 5);
+    let out = folder.path().join("run");
+    fs::create_dir(&out).unwrap();
+    let lock = fs::File::create(out.join("run.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let second = run(&["run", path(&shards), "--out", path(&out)]);
+    assert_eq!(code(&second), 75, "{}", stderr(&second));
+}
+
+#[test]
+fn damage_is_listed_and_can_be_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 3, 20);
+    let damaged = &shards_in(&shards)[1];
+    let mut bytes = fs::read(damaged).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 0xff;
+    fs::write(damaged, bytes).unwrap();
+    let out = folder.path().join("run");
+    let strict = run(&["run", path(&shards), "--out", path(&out), "--strict"]);
+    assert_eq!(code(&strict), 4, "{}", stderr(&strict));
+    let lenient = run(&["run", path(&shards), "--out", path(&out)]);
+    assert_eq!(code(&lenient), 3, "{}", stderr(&lenient));
+    let text = String::from_utf8_lossy(&lenient.stdout).into_owned();
+    assert!(text.contains("1 faults"), "{text}");
+    assert!(out.join("tables/faults.parquet").exists());
+}
+
+#[test]
+fn bad_shards_above_the_limit_stop_the_run_and_a_higher_limit_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 3, 20);
+    for shard in &shards_in(&shards)[..2] {
+        fs::write(shard, "<html><title>503 Slow Down</title></html>").unwrap();
+    }
+    let out = folder.path().join("run");
+    let refused = run(&["run", path(&shards), "--out", path(&out)]);
+    assert_eq!(code(&refused), 4, "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("2 of 3 shards are bad"),
+        "{}",
+        stderr(&refused)
+    );
+    let allowed = run(&[
+        "run",
+        path(&shards),
+        "--out",
+        path(&out),
+        "--max-bad-shards",
+        "2",
+    ]);
+    assert_eq!(code(&allowed), 3, "{}", stderr(&allowed));
+}
+
+#[test]
+fn verify_finds_every_damaged_file_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 2, 10);
+    let out = folder.path().join("run");
+    assert_eq!(code(&run(&["run", path(&shards), "--out", path(&out)])), 0);
+    assert_eq!(code(&run(&["verify", path(&out)])), 0);
+    let mut files: Vec<PathBuf> = results(&out)
+        .into_keys()
+        .map(|name| out.join(name))
+        .collect();
+    files.extend(
+        [
+            "run.json",
+            "run.toml",
+            "shards.jsonl",
+            "ranks/host/ranks.json",
+            "parts/00000/shards.jsonl",
+        ]
+        .map(|name| out.join(name)),
+    );
+    for file in files {
+        let sound = fs::read(&file).unwrap();
+        if sound.is_empty() {
+            continue;
+        }
+        for at in [0, sound.len() / 2, sound.len() - 1] {
+            let mut flipped = sound.clone();
+            flipped[at] ^= 4;
+            fs::write(&file, &flipped).unwrap();
+            let verified = run(&["verify", path(&out)]);
+            assert_eq!(
+                code(&verified),
+                5,
+                "{} byte {at}: {}",
+                file.display(),
+                stderr(&verified)
+            );
+        }
+        fs::write(&file, &sound[..sound.len() - 1]).unwrap();
+        assert_eq!(
+            code(&run(&["verify", path(&out)])),
+            5,
+            "{} cut",
+            file.display()
+        );
+        fs::write(&file, &sound).unwrap();
+    }
+    assert_eq!(code(&run(&["verify", path(&out)])), 0);
+}
+
+#[test]
+fn a_file_that_went_away_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 2, 10);
+    let out = folder.path().join("run");
+    let arguments = ["run", path(&shards), "--out", path(&out), "--no-progress"];
+    assert_eq!(code(&run(&arguments)), 0);
+    let before = results(&out);
+    fs::remove_file(out.join("tables/hosts.parquet")).unwrap();
+    fs::remove_dir_all(out.join("ranks/host")).unwrap();
+    assert_eq!(code(&run(&arguments)), 0);
+    assert!(results(&out) == before);
+}
+
+/// A wrong input, the exit code it leaves by, and a word of its message.
+#[test]
+fn wrong_inputs_leave_by_their_code_within_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let file = folder.path().join(name);
+        fs::write(&file, bytes).unwrap();
+        path(&file).to_owned()
+    };
+    let text = write("letter.warc", b"Dear reader, this is no archive at all.");
+    let html = write(
+        "error.warc.wat.gz",
+        b"<!DOCTYPE html><html><body>503 Slow Down</body></html>",
+    );
+    let arc = write("old.arc.warc", b"filedesc://old.arc 0.0.0.0 20080430204825 text/plain 76\n1 0 CDL\nURL IP-address Archive-date Content-type Archive-length\n");
+    let empty = write("empty.warc.gz", b"");
+    let bare = folder.path().join("bare");
+    fs::create_dir(&bare).unwrap();
+    let recipe = write("bad.toml", b"damping = \"much\"\n");
+    let good = path(&synth(folder.path(), 1, 5)).to_owned();
+    let file_as_folder = format!("{text}/run");
+    let cases: Vec<(Vec<&str>, i32, &str)> = vec![
+        (vec![&text], 4, "letter.warc"),
+        (vec![&html], 4, "HTML"),
+        (vec![&arc], 4, "ARC"),
+        (vec![&empty], 4, "empty"),
+        (vec![path(&bare)], 2, "no shard"),
+        (vec![&good, "--recipe", &recipe], 2, "bad.toml"),
+        (vec!["CC-MAIN-2099-99"], 2, "CC-MAIN-2099-99"),
+        (vec!["/no/such/file.warc.gz"], 2, "no such file"),
+        (vec![&good, "--damping", "1.5"], 2, "damping"),
+        (vec![&good, "--memory", "1M"], 71, "128 MiB"),
+        (vec![&good, "--out", &file_as_folder], 73, "letter.warc"),
+    ];
+    for (number, (arguments, expected, word)) in cases.into_iter().enumerate() {
+        let out = folder.path().join(format!("out-{number}"));
+        let mut command = crawlrank();
+        command.arg("run").args(&arguments);
+        if !arguments.contains(&"--out") {
+            command.args(["--out", path(&out)]);
+        }
+        let started = Instant::now();
+        let output = command.output().unwrap();
+        let message = stderr(&output);
+        assert_eq!(code(&output), expected, "{arguments:?}: {message}");
+        assert!(
+            started.elapsed() < Duration::from_secs(1),
+            "{arguments:?} took {:?}",
+            started.elapsed()
+        );
+        let line = message
+            .lines()
+            .find(|line| line.starts_with("error["))
+            .unwrap_or_default();
+        assert!(line.contains(word), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn a_cut_shard_is_read_up_to_the_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 1, 20);
+    let shard = &shards_in(&shards)[0];
+    let bytes = fs::read(shard).unwrap();
+    fs::write(shard, &bytes[..bytes.len() - 10]).unwrap();
+    let output = run(&[
+        "run",
+        path(&shards),
+        "--out",
+        path(&folder.path().join("run")),
+    ]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+}
