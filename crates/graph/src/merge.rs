@@ -38,7 +38,8 @@ pub enum SelfLoops {
 pub struct MergeOptions {
     /// Memory for buffers and for sorting the incoming direction. Default: 1 GiB.
     pub memory_bytes: usize,
-    /// Graphs merged at a time; more are merged in levels. Default: 64, at least 2.
+    /// Graphs merged at a time; more are merged in levels. Default: 64, at least 2. Their files are
+    /// mapped and hold no descriptors, so the limit of open files does not matter.
     pub max_open: usize,
     /// Default: dropped.
     pub self_loops: SelfLoops,
