@@ -22,7 +22,7 @@ fn main() {
         None => make_shards(folder.path().join("shards")),
     };
     let input = shards.to_string_lossy().into_owned();
-    let bytes: u64 = shard::find(&[input.clone()], None)
+    let bytes: u64 = shard::find(std::slice::from_ref(&input), None)
         .expect("shards")
         .iter()
         .map(|shard| shard.bytes)

@@ -56,7 +56,10 @@ impl Exit {
 
 /// What went wrong. Shown as one line; see the module for its form.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Parts>); // one word, so that results stay small
+
+#[derive(Debug)]
+struct Parts {
     exit: Exit,
     code: &'static str,
     path: Option<PathBuf>,
@@ -72,7 +75,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error that leaves the program by `exit`; `code` names the kind of trouble, `found` says what was found and expected.
     pub fn new(exit: Exit, code: &'static str, found: impl Into<String>) -> Self {
-        Error {
+        Error(Box::new(Parts {
             exit,
             code,
             path: None,
@@ -80,7 +83,7 @@ impl Error {
             record: None,
             found: found.into(),
             remedy: None,
-        }
+        }))
     }
 
     /// Something the user wrote is wrong: a flag, a recipe, an input that does not exist.
@@ -94,106 +97,106 @@ impl Error {
             .remedy("please report this with the line above; running the same command again goes on from what was saved")
     }
 
-    /// Reading or writing `path` failed.
+    /// Reading `path` failed, or writing to a file that was created before.
     pub fn io(path: impl Into<PathBuf>, source: &io::Error) -> Self {
         use io::ErrorKind as Kind;
-        let (exit, code, remedy) = match source.kind() {
-            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => (
-                Exit::CannotCreate,
-                "E-SPACE",
-                Some("make space and run the same command again"),
-            ),
-            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
-                (Exit::CannotCreate, "E-PERMISSION", None)
+        match source.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
+                Error::new(Exit::CannotCreate, "E-SPACE", source.to_string())
+                    .remedy("make space and run the same command again")
             }
-            _ => (Exit::Io, "E-IO", None),
-        };
-        let error = Error::new(exit, code, source.to_string()).at(path);
-        remedy.into_iter().fold(error, Error::remedy)
+            _ => Error::new(Exit::Io, "E-IO", source.to_string()),
+        }
+        .at(path)
     }
 
     /// `path` cannot be created or written, whatever the system's reason.
     pub fn cannot_create(path: impl Into<PathBuf>, source: &io::Error) -> Self {
-        let error = Error::io(path, source);
-        match error.exit {
-            Exit::CannotCreate => error,
-            _ => Error {
-                exit: Exit::CannotCreate,
-                code: "E-CREATE",
-                ..error
-            },
+        let mut error = Error::io(path, source);
+        if error.0.exit != Exit::CannotCreate {
+            (error.0.exit, error.0.code) = (Exit::CannotCreate, "E-CREATE");
         }
+        error
     }
 
     /// Names the file or directory concerned.
     #[must_use]
     pub fn at(mut self, path: impl Into<PathBuf>) -> Self {
-        self.path = Some(path.into());
+        self.0.path = Some(path.into());
         self
     }
 
     /// Names the byte concerned: of the compressed stream, for a shard.
     #[must_use]
     pub fn offset(mut self, offset: u64) -> Self {
-        self.offset = Some(offset);
+        self.0.offset = Some(offset);
         self
     }
 
     /// Names the record concerned, counted from 0.
     #[must_use]
     pub fn record(mut self, record: u64) -> Self {
-        self.record = Some(record);
+        self.0.record = Some(record);
         self
     }
 
     /// Says what the user can do.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+        self.0.remedy = Some(remedy.into());
         self
     }
 
     /// How the program leaves.
     pub fn exit(&self) -> Exit {
-        self.exit
+        self.0.exit
     }
 
     /// The kind of trouble, e.g. `E-FORMAT`.
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// What was found, without place and remedy.
     pub fn found(&self) -> &str {
-        &self.found
+        &self.0.found
     }
 
     /// The file concerned.
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.0.path.as_deref()
     }
 
     /// The byte concerned.
     pub fn byte_offset(&self) -> Option<u64> {
-        self.offset
+        self.0.offset
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error[{}]: ", self.code)?;
-        if let Some(path) = &self.path {
+        let Parts {
+            code,
+            path,
+            offset,
+            record,
+            found,
+            remedy,
+            ..
+        } = &*self.0;
+        write!(f, "error[{code}]: ")?;
+        if let Some(path) = path {
             write!(f, "{}", escaped(path.as_os_str().as_encoded_bytes()))?;
-            if let Some(offset) = self.offset {
+            if let Some(offset) = offset {
                 write!(f, " offset {offset}")?;
             }
-            if let Some(record) = self.record {
+            if let Some(record) = record {
                 write!(f, " record {record}")?;
             }
             f.write_str(": ")?;
         }
-        f.write_str(&escaped(&self.found))?;
-        if let Some(remedy) = &self.remedy {
+        f.write_str(&escaped(found))?;
+        if let Some(remedy) = remedy {
             write!(f, "; {}", escaped(remedy))?;
         }
         Ok(())
@@ -216,7 +219,12 @@ impl From<crawlrank_graph::Error> for Error {
     fn from(source: crawlrank_graph::Error) -> Self {
         use crawlrank_graph::Error as Graph;
         match &source {
-            Graph::Io { path, source, .. } => Error::io(path, source),
+            Graph::Io {
+                path,
+                source,
+                action: "read" | "map",
+            } => Error::io(path, source),
+            Graph::Io { path, source, .. } => Error::cannot_create(path, source),
             Graph::Corrupt { .. } => Error::new(Exit::Damaged, "E-GRAPH", source.to_string()),
             Graph::Memory { .. } => Error::new(Exit::Memory, "E-MEMORY", source.to_string()),
             Graph::Interrupted => Error::new(Exit::Interrupted, "E-INTERRUPTED", "interrupted"),

@@ -95,7 +95,7 @@ impl Rank {
                     .transpose()?,
                 weighted: self.weighted,
             },
-            harmonic: recipe.harmonic.then(|| HarmonicOptions {
+            harmonic: recipe.harmonic.then_some(HarmonicOptions {
                 log2m: recipe.harmonic_log2m,
             }),
             memory: budget(recipe),

@@ -12,7 +12,7 @@ use crate::escape::escaped;
 use crate::manifest::{self, Manifest};
 use crate::memory;
 use crate::recipe::Recipe;
-use crate::run::RunDir;
+use crate::run::{self, RunDir};
 use crate::shard::{self, Shard};
 use crate::stages::extract::Outcome;
 use crate::stages::{self, Job, rank::Report};
@@ -84,7 +84,7 @@ pub fn work(
     context: &Context,
 ) -> Result<Summary> {
     let run = commits.run();
-    let scratch = Scratch::create(recipe.tmp.as_deref(), run)?;
+    let scratch = Scratch::create(recipe.tmp.as_deref(), run, &commits.manifest().run_id)?;
     let threads = threads(recipe);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -99,7 +99,7 @@ pub fn work(
         memory: budget(recipe),
         threads,
         pool: &pool,
-        scratch: scratch.path.clone(),
+        scratch: scratch.0.clone(),
     };
     let outcome = stages::run_all(&job)?;
     drop(scratch);
@@ -108,29 +108,26 @@ pub fn work(
 }
 
 /// A folder of scratch files that goes away with the value.
-struct Scratch {
-    path: PathBuf,
-    _elsewhere: Option<tempfile::TempDir>,
-}
+struct Scratch(PathBuf);
 
 impl Scratch {
-    fn create(chosen: Option<&Path>, run: &RunDir) -> Result<Self> {
-        let Some(folder) = chosen else {
-            let path = run.tmp().join("scratch");
-            std::fs::create_dir_all(&path).map_err(|e| Error::cannot_create(&path, &e))?;
-            return Ok(Scratch {
-                path,
-                _elsewhere: None,
-            });
+    /// Makes the folder: inside the run, or in the folder that the user chose. There its name is the run's own, so that
+    /// what a killed run left is found and removed by the next one; the run's lock keeps others out.
+    fn create(chosen: Option<&Path>, run: &RunDir, run_id: &str) -> Result<Self> {
+        let path = match chosen {
+            Some(folder) => folder.join(format!("crawlrank-{run_id}")),
+            None => run.tmp().join("scratch"),
         };
-        let elsewhere = tempfile::Builder::new()
-            .prefix("crawlrank-")
-            .tempdir_in(folder)
-            .map_err(|e| Error::cannot_create(folder, &e))?;
-        Ok(Scratch {
-            path: elsewhere.path().to_owned(),
-            _elsewhere: Some(elsewhere),
-        })
+        run::remove(&path)?;
+        let parent = path.parent().unwrap_or(Path::new(""));
+        std::fs::create_dir(&path).map_err(|e| Error::cannot_create(parent, &e))?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = run::remove(&self.0);
     }
 }
 
@@ -151,7 +148,7 @@ impl Summary {
         let (mut graphs, mut reports) = (Vec::new(), BTreeMap::new());
         for name in manifest.outputs.keys() {
             if let Some(level) = name.strip_prefix("graph/") {
-                let graph = Graph::open(&run.output(name))?;
+                let graph = Graph::open(run.output(name))?;
                 graphs.push((level.to_owned(), graph.num_nodes(), graph.num_edges()));
             } else if let Some(level) = name.strip_prefix("ranks/") {
                 reports.insert(level.to_owned(), Report::open(&run.output(name))?);

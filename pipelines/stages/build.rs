@@ -32,7 +32,7 @@ pub fn build(job: &Job) -> Result<()> {
         report(
             job.progress,
             level,
-            &Graph::open(&job.commits.run().output(&name))?,
+            &Graph::open(job.commits.run().output(&name))?,
         );
     }
     Ok(())
@@ -84,7 +84,7 @@ fn empty_graph(job: &Job, out: &Path) -> Result<()> {
 }
 
 fn fold_hosts(job: &Job, out: &Path) -> Result<()> {
-    let hosts = Graph::open(&job.commits.run().output(&RunDir::graph(Level::Host)))?;
+    let hosts = Graph::open(job.commits.run().output(&RunDir::graph(Level::Host)))?;
     let private = job.recipe.private_suffixes;
     let domain_of =
         |host: &[u8], domain: &mut Vec<u8>| domain.extend_from_slice(domain_of(host, private));

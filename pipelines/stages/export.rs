@@ -51,7 +51,7 @@ fn export_level(job: &Job, level: Level, progress: &Progress) -> Result<()> {
     let run = job.commits.run();
     let (nodes_table, edges_table) = (RunDir::nodes_table(level), RunDir::edges_table(level));
     let manifest = job.commits.manifest();
-    let graph = Graph::open(&run.output(&RunDir::graph(level)))?;
+    let graph = Graph::open(run.output(&RunDir::graph(level)))?;
     if !job.commits.has(&nodes_table) {
         job.interrupt.check()?;
         let scores = MappedScores::open(&run.output(&RunDir::ranks(level)), graph.num_nodes())?;

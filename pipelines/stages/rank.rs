@@ -89,7 +89,7 @@ pub struct Scores {
 /// Ranks the graphs that are not yet ranked.
 pub fn rank(job: &Job) -> Result<()> {
     let run = job.commits.run();
-    let harmonic = job.recipe.harmonic.then(|| HarmonicOptions {
+    let harmonic = job.recipe.harmonic.then_some(HarmonicOptions {
         log2m: job.recipe.harmonic_log2m,
     });
     for &level in &job.recipe.level {
@@ -97,7 +97,7 @@ pub fn rank(job: &Job) -> Result<()> {
         if job.commits.has(&name) {
             continue;
         }
-        let graph = Graph::open(&run.output(&RunDir::graph(level)))?;
+        let graph = Graph::open(run.output(&RunDir::graph(level)))?;
         let options = Options {
             pagerank: PageRankOptions {
                 damping: job.recipe.damping,

@@ -2,6 +2,8 @@
 
 mod graph_commands;
 mod program;
+mod real_data;
+mod run;
 mod run_commands;
 mod util;
 mod warc_commands;

@@ -172,12 +172,13 @@ fn ranks_of_real_graphs_are_those_of_the_references() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    for name in [
-        "harvard500",
-        "wb-cs-stanford",
-        "web-spam",
-        "web-webbase-2001",
-        "cnr-2000",
+    // Fewer registers for the largest graph keep the test a matter of seconds.
+    for (name, log2m) in [
+        ("harvard500", 12),
+        ("wb-cs-stanford", 12),
+        ("web-spam", 12),
+        ("web-webbase-2001", 10),
+        ("cnr-2000", 7),
     ] {
         let edges = graphs.join(format!("{name}.edges.tsv.gz"));
         let facts: serde_json::Value =
@@ -219,7 +220,7 @@ fn ranks_of_real_graphs_are_those_of_the_references() {
             "--max-iterations",
             "1000",
             "--harmonic-log2m",
-            "12",
+            &log2m.to_string(),
             "-q",
         ]);
         let (pagerank, harmonic, positions) = ranks(&out.join("ranks.parquet"));
@@ -250,7 +251,8 @@ fn ranks_of_real_graphs_are_those_of_the_references() {
             (pagerank[best] - top[0].1).abs() <= 1e-12,
             "{name}: the best is the best"
         );
-        // HyperBall's relative standard deviation is 1.04 / sqrt(2^12) = 1.6 %.
+        // HyperBall's relative standard deviation is 1.04 / sqrt(2^log2m), and that of a mean is below.
+        let stated = 1.04 / f64::from(1 << log2m).sqrt();
         let exact = reference(&graphs.join(format!("{name}.harmonic-sample.csv")));
         let errors: Vec<f64> = exact
             .iter()
@@ -259,7 +261,7 @@ fn ranks_of_real_graphs_are_those_of_the_references() {
             .collect();
         let mean = errors.iter().sum::<f64>() / errors.len() as f64;
         assert!(
-            mean <= 0.0163,
+            mean <= stated,
             "{name}: mean error of harmonic centrality {mean}"
         );
     }
