@@ -151,8 +151,7 @@ impl Rank {
         let shards = manifest::read_shards(&run)?;
         let commits = manifest::rerank(&run, before, &recipe, &shards)?;
         let summary = super::run::work(&recipe, &shards, &commits, context)?;
-        print!("{}", summary.text());
-        Ok(summary.exit())
+        summary.print(context)
     }
 }
 

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use crawlrank_graph::Graph;
 
-use crate::cli::{Context, RecipeFlags};
+use super::status;
+use crate::cli::{Context, OutputFormat, RecipeFlags};
 use crate::error::{Error, Exit, Result};
 use crate::escape::escaped;
 use crate::manifest::{self, Manifest};
 use crate::memory;
 use crate::recipe::Recipe;
+use crate::rows;
 use crate::run::{self, RunDir};
 use crate::shard::{self, Shard};
 use crate::stages::extract::Outcome;
@@ -45,8 +47,7 @@ impl Run {
             return Ok(Exit::Done);
         }
         let summary = execute(&recipe, &shards, &self.out, context)?;
-        print!("{}", summary.text());
-        Ok(summary.exit())
+        summary.print(context)
     }
 }
 
@@ -131,6 +132,9 @@ impl Drop for Scratch {
     }
 }
 
+/// Bad shards that the summary names; `status` names all.
+const BAD_SHARDS_NAMED: usize = 3;
+
 /// What a finished run says of itself.
 pub struct Summary {
     root: PathBuf,
@@ -170,13 +174,22 @@ impl Summary {
         if self.outcome.internal > 0 {
             return Exit::Internal;
         }
-        let lost = self.outcome.faults > 0 || self.outcome.bad_shards > 0;
+        let lost = self.outcome.faults > 0 || !self.outcome.bad_shards.is_empty();
         let unfinished = self.reports.values().any(|report| !report.converged);
         if lost || unfinished {
             Exit::Faults
         } else {
             Exit::Done
         }
+    }
+
+    /// Prints the summary, in the form that was asked for, and says how to leave.
+    pub fn print(&self, context: &Context) -> Result<Exit> {
+        match context.output {
+            OutputFormat::Table => rows::print_text(&self.text())?,
+            _ => status::print(&RunDir::new(&self.root), None, context)?,
+        }
+        Ok(self.exit())
     }
 
     /// The summary, for people.
@@ -203,16 +216,18 @@ impl Summary {
                 ),
             ),
         ];
-        if read.faults > 0 || read.bad_shards > 0 {
+        if read.faults > 0 || !read.bad_shards.is_empty() {
             lines.push((
                 "lost",
                 format!(
                     "{} faults, {} bytes, {} bad shards: see tables/faults.parquet",
-                    read.faults, read.fault_bytes, read.bad_shards
+                    read.faults,
+                    read.fault_bytes,
+                    read.bad_shards.len()
                 ),
             ));
         }
-        if let Some((shard, reason)) = &read.first_bad {
+        for (shard, reason) in read.bad_shards.iter().take(BAD_SHARDS_NAMED) {
             lines.push((
                 "bad shard",
                 format!("{}: {}", escaped(shard), escaped(reason)),

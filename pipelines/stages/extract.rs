@@ -22,7 +22,7 @@ use super::Job;
 use crate::error::{self, Error, Exit, Result};
 use crate::memory::WorkerShare;
 use crate::progress::Progress;
-use crate::recipe::{Kind, Level};
+use crate::recipe::{Allowance, Kind, Level};
 use crate::run::{self, RunDir};
 use crate::shard::Shard;
 
@@ -63,9 +63,6 @@ pub struct ShardRow {
     /// Why nothing, or not everything, could be read, when the shard as a whole failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
-    /// Whether its bad records exceed what a shard may have.
-    #[serde(default)]
-    pub too_many_faults: bool,
     /// Whether it failed by a fault of ours: the program then leaves by 70.
     #[serde(default)]
     pub internal: bool,
@@ -76,9 +73,12 @@ pub struct ShardRow {
 }
 
 impl ShardRow {
-    /// A bad shard counts towards the run's limit.
-    pub fn is_bad(&self) -> bool {
-        self.failed.is_some() || self.too_many_faults
+    /// Why the shard counts towards the run's limit of bad shards, if it does: it failed, or has more bad records than
+    /// `max_bad_records` allows.
+    pub fn bad(&self, max_bad_records: Allowance) -> Option<String> {
+        let too_many = self.faults > max_bad_records.of(self.records + self.faults, 10);
+        let reason = || format!("{} faults in {} records", self.faults, self.records);
+        self.failed.clone().or_else(|| too_many.then(reason))
     }
 }
 
@@ -102,8 +102,6 @@ pub struct FaultRow {
 pub struct Outcome {
     /// Shards read.
     pub shards: u64,
-    /// Shards that failed or have too many faults.
-    pub bad_shards: u64,
     /// Records read whole.
     pub records: u64,
     /// Shards that failed by a fault of ours.
@@ -112,21 +110,21 @@ pub struct Outcome {
     pub faults: u64,
     /// Bytes in faults.
     pub fault_bytes: u64,
-    /// Warnings.
-    pub warnings: u64,
+    /// Warnings by kind.
+    pub warnings: BTreeMap<String, u64>,
     /// Captured pages.
     pub pages: u64,
     /// Links on them.
     pub links: u64,
     /// Pages and links left out, by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// Name and reason of the first bad shard.
-    pub first_bad: Option<(String, String)>,
+    /// Names and reasons of the shards that failed or have too many faults.
+    pub bad_shards: Vec<(String, String)>,
 }
 
 impl Outcome {
-    /// Sums up the accounts of all committed parts.
-    pub fn of(rows: &[ShardRow]) -> Self {
+    /// Sums up the accounts of shards.
+    pub fn of(rows: &[ShardRow], max_bad_records: Allowance) -> Self {
         let mut sum = Outcome {
             shards: rows.len() as u64,
             ..Outcome::default()
@@ -138,16 +136,11 @@ impl Outcome {
             sum.fault_bytes += row.fault_bytes;
             sum.pages += row.pages;
             sum.links += row.links;
-            sum.warnings += row.warnings.values().sum::<u64>();
-            for (reason, count) in &row.skipped {
-                *sum.skipped.entry(reason.clone()).or_default() += count;
-            }
-            if row.is_bad() {
-                sum.bad_shards += 1;
-                let reason = || format!("{} faults in {} records", row.faults, row.records);
-                let reason = row.failed.clone().unwrap_or_else(reason);
-                sum.first_bad.get_or_insert((row.shard.clone(), reason));
-            }
+            add_counts(&mut sum.warnings, &row.warnings);
+            add_counts(&mut sum.skipped, &row.skipped);
+            let bad = row.bad(max_bad_records);
+            sum.bad_shards
+                .extend(bad.map(|reason| (row.shard.clone(), reason)));
         }
         sum
     }
@@ -156,14 +149,14 @@ impl Outcome {
     pub fn check(&self, job: &Job) -> Result<()> {
         let refuse = |found: String, remedy: &str| {
             let error = Error::new(Exit::Refused, "E-DAMAGE", found).remedy(remedy);
-            Err(match &self.first_bad {
+            Err(match self.bad_shards.first() {
                 Some((shard, _)) => error.at(shard),
                 None => error.at(job.commits.run().root()),
             })
         };
         let first = self
-            .first_bad
-            .as_ref()
+            .bad_shards
+            .first()
             .map_or("", |(_, reason)| reason.as_str());
         if self.records == 0 {
             let found = if first.is_empty() {
@@ -174,16 +167,17 @@ impl Outcome {
             return refuse(found.to_owned(), "give WARC, WAT or WET files");
         }
         let allowed = job.recipe.max_bad_shards.of(self.shards, 1);
-        if self.bad_shards > allowed {
+        let bad_shards = self.bad_shards.len() as u64;
+        if bad_shards > allowed {
             return refuse(
                 format!(
-                    "{first}; {} of {} shards are bad, {allowed} are allowed",
-                    self.bad_shards, self.shards
+                    "{first}; {bad_shards} of {} shards are bad, {allowed} are allowed",
+                    self.shards
                 ),
                 "what was read is kept: run again with a higher --max-bad-shards or --max-bad-records to go on",
             );
         }
-        if job.recipe.strict && (self.faults > 0 || self.bad_shards > 0) {
+        if job.recipe.strict && (self.faults > 0 || bad_shards > 0) {
             return refuse(
                 format!("{} faults and --strict; {first}", self.faults)
                     .trim_end_matches("; ")
@@ -192,6 +186,12 @@ impl Outcome {
             );
         }
         Ok(())
+    }
+}
+
+fn add_counts(sum: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
+    for (name, count) in counts {
+        *sum.entry(name.clone()).or_default() += count;
     }
 }
 
@@ -204,10 +204,8 @@ pub fn extract(job: &Job) -> Result<Outcome> {
     if !pending.is_empty() {
         read_pending(job, &pending)?;
     }
-    Ok(Outcome::of(&read_rows(
-        job.commits.run(),
-        &job.commits.manifest().parts(),
-    )?))
+    let rows = read_rows(job.commits.run(), &job.commits.manifest().parts())?;
+    Ok(Outcome::of(&rows, job.recipe.max_bad_records))
 }
 
 fn read_pending(job: &Job, pending: &[u32]) -> Result<()> {
@@ -490,12 +488,6 @@ impl<'a> Worker<'a> {
             .iter()
             .map(|(kind, count)| (kind.as_str().to_owned(), count))
             .collect();
-        row.too_many_faults = row.faults
-            > self
-                .job
-                .recipe
-                .max_bad_records
-                .of(row.records + row.faults, 10);
         for (level, builder) in builders {
             self.job
                 .pool
