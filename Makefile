@@ -40,8 +40,8 @@ lint: ## Run clippy, where it is installed
 
 test-rust: ## Run Rust tests (by nextest where it is installed) and the examples in the documentation
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
-	then echo '$(CARGO) nextest run' && $(CARGO) nextest run --workspace --locked; \
-	else echo '$(CARGO) test' && $(CARGO) test --workspace --locked --lib --bins --tests; fi
+	then echo '$(CARGO) nextest run' && $(CARGO) nextest run --workspace --locked --no-fail-fast; \
+	else echo '$(CARGO) test' && $(CARGO) test --workspace --locked --no-fail-fast --lib --bins --tests; fi
 	$(CARGO) test --workspace --locked --doc
 
 test-python: $(VENV)/installed ## Build a wheel, install it into the local venv, run its tests
