@@ -99,7 +99,7 @@ fn input(folder: &Path) -> PathBuf {
         pages_per_shard: 5000,
         ..Default::default()
     };
-    synth::generate(&options, &|_| {}).expect("the folder is writable");
+    synth::generate(&options, &|_| Ok(())).expect("the folder is writable");
     let mut files = fs::read_dir(&options.out)
         .expect("it was made")
         .flatten()

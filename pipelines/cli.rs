@@ -146,9 +146,38 @@ pub struct Context {
     pub output: OutputFormat,
 }
 
+/// Flags of a ranking. Each replaces what the recipe says.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RankingFlags {
+    /// Memory to use, e.g. 4G; default 60 % of the machine's or container's
+    #[arg(long, env = "CRAWLRANK_MEMORY", value_name = "SIZE")]
+    pub memory: Option<Size>,
+    /// Threads; default one a core
+    #[arg(long, env = "CRAWLRANK_THREADS", value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// PageRank's α
+    #[arg(long, value_name = "ALPHA")]
+    pub damping: Option<f64>,
+    /// PageRank stops when the L1 change is below
+    #[arg(long, value_name = "L1")]
+    pub tolerance: Option<f64>,
+    /// PageRank stops after N iterations
+    #[arg(long, value_name = "N")]
+    pub max_iterations: Option<u32>,
+    /// Leave harmonic centrality out
+    #[arg(long)]
+    pub no_harmonic: bool,
+    /// HyperBall keeps 2^N registers a node
+    #[arg(long, value_name = "N")]
+    pub harmonic_log2m: Option<u32>,
+}
+
 /// Flags of a recipe. Each replaces what the recipe file says.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RecipeFlags {
+    /// The ranking
+    #[command(flatten)]
+    pub ranking: RankingFlags,
     /// Recipe file (TOML); flags win
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
@@ -179,30 +208,9 @@ pub struct RecipeFlags {
     /// Domains by the private section of the public suffix list, too
     #[arg(long)]
     pub private_suffixes: bool,
-    /// Memory to use, e.g. 4G; default 60 % of the machine's or container's
-    #[arg(long, env = "CRAWLRANK_MEMORY", value_name = "SIZE")]
-    pub memory: Option<Size>,
-    /// Threads; default one a core
-    #[arg(long, env = "CRAWLRANK_THREADS", value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
     /// Folder for scratch files; default inside the run directory
     #[arg(long, value_name = "DIR")]
     pub tmp: Option<PathBuf>,
-    /// PageRank's α
-    #[arg(long, value_name = "ALPHA")]
-    pub damping: Option<f64>,
-    /// PageRank stops when the L1 change is below
-    #[arg(long, value_name = "L1")]
-    pub tolerance: Option<f64>,
-    /// PageRank stops after N iterations
-    #[arg(long, value_name = "N")]
-    pub max_iterations: Option<u32>,
-    /// Leave harmonic centrality out
-    #[arg(long)]
-    pub no_harmonic: bool,
-    /// HyperBall keeps 2^N registers a node
-    #[arg(long, value_name = "N")]
-    pub harmonic_log2m: Option<u32>,
     /// Any fault refuses the run
     #[arg(long)]
     pub strict: bool,
@@ -253,20 +261,22 @@ impl RecipeFlags {
         recipe.edge_pages |= self.edge_pages;
         recipe.private_suffixes |= self.private_suffixes;
         recipe.strict |= self.strict;
-        self.replace_ranking(&mut recipe);
+        recipe.tmp = self.tmp.clone().or(recipe.tmp);
+        recipe.harmonic &= !self.ranking.no_harmonic;
+        self.ranking.replace(&mut recipe);
         recipe.check()
     }
+}
 
-    /// Replaces what concerns the ranking, and the means to do it.
-    pub fn replace_ranking(&self, recipe: &mut Recipe) {
+impl RankingFlags {
+    /// Replaces what concerns the ranking, and the means to do it; whether harmonic centrality is wanted is the caller's.
+    pub fn replace(&self, recipe: &mut Recipe) {
         recipe.damping = self.damping.unwrap_or(recipe.damping);
         recipe.tolerance = self.tolerance.unwrap_or(recipe.tolerance);
         recipe.max_iterations = self.max_iterations.unwrap_or(recipe.max_iterations);
-        recipe.harmonic &= !self.no_harmonic;
         recipe.harmonic_log2m = self.harmonic_log2m.unwrap_or(recipe.harmonic_log2m);
         recipe.memory = self.memory.or(recipe.memory);
         recipe.threads = self.threads.or(recipe.threads);
-        recipe.tmp = self.tmp.clone().or(recipe.tmp.take());
     }
 }
 

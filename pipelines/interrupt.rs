@@ -63,6 +63,17 @@ impl Interrupt {
         .remedy("run the same command again to go on"))
     }
 
+    /// Returns what the graph library gave; a stop on request becomes the error to leave by, which knows the signal.
+    pub fn or_stopped<T>(
+        &self,
+        result: std::result::Result<T, crawlrank_graph::Error>,
+    ) -> Result<T> {
+        if matches!(result, Err(crawlrank_graph::Error::Interrupted)) {
+            self.check()?;
+        }
+        Ok(result?)
+    }
+
     /// The same as [`is_requested`](Self::is_requested), in the form that callbacks of the graph library return.
     pub fn flow(&self) -> ControlFlow<()> {
         if self.is_requested() {

@@ -12,6 +12,7 @@
 //! | rank | graphs | `ranks/` |
 //! | export | graphs, ranks, parts | `tables/` |
 
+pub mod accounts;
 pub mod cli;
 pub mod commands;
 pub mod error;

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crawlrank_graph::Graph;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Exit, Result};
@@ -24,15 +25,14 @@ pub const FORMAT: u32 = 1;
 pub struct FileEntry {
     /// Its length.
     pub bytes: u64,
-    /// BLAKE3 of its content. Absent for the arrays of a graph, which `graph.json` covers block by block.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blake3: Option<String>,
+    /// BLAKE3 of its content.
+    pub blake3: String,
 }
 
 /// One committed output: a file, or a folder of files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
-    /// Its files by their paths below the run directory.
+    /// Its files by their paths below the run directory; without the arrays of a graph, which `graph.json` covers.
     pub files: BTreeMap<String, FileEntry>,
     /// For a part: the shards it covers, as positions in `shards.jsonl`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -56,8 +56,6 @@ pub struct Manifest {
     pub shard_bytes: u64,
     /// Committed outputs by name, e.g. `parts/00000`, `graph/host`.
     pub outputs: BTreeMap<String, Output>,
-    /// What the user should know of the results, e.g. why a column is null.
-    pub notes: Vec<String>,
     /// Whether every stage is done.
     pub complete: bool,
     /// Seconds since 1970 when the run began.
@@ -79,7 +77,6 @@ impl Manifest {
             num_shards: shards.len() as u64,
             shard_bytes: shards.iter().map(|shard| shard.bytes).sum(),
             outputs: BTreeMap::new(),
-            notes: Vec::new(),
             complete: false,
             started: seconds_since_1970(),
             updated: seconds_since_1970(),
@@ -126,13 +123,30 @@ impl Manifest {
             .collect()
     }
 
-    /// Names of the committed parts, in order.
+    /// Names of the committed parts, in order of their numbers.
     pub fn parts(&self) -> Vec<&str> {
-        self.outputs
-            .keys()
-            .map(String::as_str)
-            .filter(|name| name.starts_with("parts/"))
-            .collect()
+        let mut parts: Vec<(u64, &str)> = self.numbered_parts().collect();
+        parts.sort_unstable();
+        parts.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// The number of the next part.
+    pub fn next_part(&self) -> u64 {
+        let last = self.numbered_parts().map(|(number, _)| number).max();
+        last.map_or(0, |last| last + 1)
+    }
+
+    fn numbered_parts(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.outputs.keys().filter_map(|name| {
+            let number = name.strip_prefix("parts/")?.parse().ok()?;
+            Some((number, name.as_str()))
+        })
+    }
+
+    /// Says whether a file is committed.
+    pub fn lists(&self, file: &str) -> bool {
+        let mut outputs = self.outputs.values();
+        outputs.any(|output| output.files.contains_key(file))
     }
 
     /// Says how `other` differs in what shapes results, parameter by parameter.
@@ -204,7 +218,11 @@ impl Commits {
     }
 
     /// Gives a finished file or folder its final name and lists it.
+    ///
+    /// # Panics
+    /// When the output is listed already: what is committed never changes.
     pub fn publish(&self, scratch: &Path, name: &str, shards: Vec<u32>) -> Result<()> {
+        assert!(!self.has(name), "{name} is committed already");
         self.run.publish(scratch, name)?;
         let files = list_files(&self.run, name)?;
         self.commit(|manifest| {
@@ -213,6 +231,25 @@ impl Commits {
                 .insert(name.to_owned(), Output { files, shards })
         })?;
         Ok(())
+    }
+
+    /// Takes outputs whose names begin so off the list, and then away: they are to be made anew.
+    pub fn forget(&self, beginnings: &[&str]) -> Result<()> {
+        let forgotten = |name: &str| beginnings.iter().any(|begin| name.starts_with(begin));
+        let listed = self.manifest();
+        let names: Vec<&String> = listed
+            .outputs
+            .keys()
+            .filter(|name| forgotten(name))
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.commit(|manifest| {
+            manifest.outputs.retain(|name, _| !forgotten(name));
+            manifest.complete = false;
+        })?;
+        names.into_iter().try_for_each(|name| self.run.remove(name))
     }
 
     /// A copy of the manifest as it stands.
@@ -247,7 +284,7 @@ impl Commits {
     }
 }
 
-/// Lists the files of an output with their lengths and digests.
+/// Lists the files of an output with their lengths and digests; arrays are left to the `graph.json` beside them.
 fn list_files(run: &RunDir, name: &str) -> Result<BTreeMap<String, FileEntry>> {
     let mut files = BTreeMap::new();
     let mut pending = vec![name.to_owned()];
@@ -261,12 +298,11 @@ fn list_files(run: &RunDir, name: &str) -> Result<BTreeMap<String, FileEntry>> {
             }
             continue;
         }
+        if is_graph_array(&path) {
+            continue;
+        }
         let bytes = fs::metadata(&path).map_err(on)?.len();
-        let blake3 = if is_graph_array(&path) {
-            None
-        } else {
-            Some(digest(&path)?)
-        };
+        let blake3 = digest(&path)?;
         files.insert(name, FileEntry { bytes, blake3 });
     }
     Ok(files)
@@ -274,8 +310,11 @@ fn list_files(run: &RunDir, name: &str) -> Result<BTreeMap<String, FileEntry>> {
 
 /// Says whether the file is covered by the checksums of the graph it lies in.
 fn is_graph_array(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "npy") && path.with_file_name("graph.json").exists()
+    path.extension().is_some_and(|end| end == "npy") && path.with_file_name(GRAPH).exists()
 }
+
+/// The file that lists the arrays of a graph with their lengths and checksums.
+const GRAPH: &str = "graph.json";
 
 /// BLAKE3 of a file.
 pub fn digest(path: &Path) -> Result<String> {
@@ -340,7 +379,8 @@ pub fn begin(
     Ok(commits)
 }
 
-/// Opens a complete run to rank it again: ranks and tables are no longer listed, the identity is that of the new parameters.
+/// Opens a run whose graphs are made to rank it again: with other parameters than before, its ranks and tables go, and
+/// its identity is that of the new ones.
 pub fn rerank(
     run: &RunDir,
     before: Manifest,
@@ -348,14 +388,14 @@ pub fn rerank(
     shards: &[Shard],
 ) -> Result<Commits> {
     let commits = Commits::new(run.clone(), before);
+    let shaping = recipe.shaping();
+    let run_id = run_id(&shaping, shards);
+    if commits.manifest().run_id != run_id {
+        commits.forget(&["ranks/", "tables/"])?;
+    }
     commits.commit(|manifest| {
-        manifest
-            .outputs
-            .retain(|name, _| !name.starts_with("ranks/") && !name.starts_with("tables/"));
-        manifest.shaping = recipe.shaping();
-        manifest.run_id = run_id(&manifest.shaping, shards);
-        manifest.notes.clear();
-        manifest.complete = false;
+        (manifest.shaping, manifest.run_id) = (shaping, run_id);
+        manifest.outputs.retain(|_, output| is_present(run, output));
     })?;
     let listed = commits.manifest();
     run.clean(|name| listed.outputs.contains_key(name))?;
@@ -386,12 +426,21 @@ fn write_plan(commits: &Commits, shards: &[Shard], recipe_toml: &str) -> Result<
 /// An output whose files went away, or have another length, is made again.
 fn is_present(run: &RunDir, output: &Output) -> bool {
     output.files.iter().all(|(name, entry)| {
-        let there = fs::metadata(run.output(name)).is_ok_and(|file| file.len() == entry.bytes);
+        let path = run.output(name);
+        let there = fs::metadata(&path).is_ok_and(|file| file.len() == entry.bytes)
+            && (!path.ends_with(GRAPH) || opens_as_graph(&path));
         if !there {
-            tracing::warn!(file = %run.output(name).display(), "committed file is gone or changed; it is made again");
+            tracing::warn!(file = %path.display(), "committed file is gone or changed; it is made again");
         }
         there
     })
+}
+
+/// Opening a graph checks that its arrays are there, with their types and lengths.
+fn opens_as_graph(graph_json: &Path) -> bool {
+    graph_json
+        .parent()
+        .is_some_and(|folder| Graph::open(folder).is_ok())
 }
 
 fn refuse_other_run(
@@ -504,17 +553,16 @@ fn verify_file(run: &RunDir, name: &str, entry: &FileEntry) -> Result<()> {
             entry.bytes
         )));
     }
-    if let Some(expected) = &entry.blake3 {
-        let found = digest(&path)?;
-        if found != *expected {
-            return Err(damaged(format!(
-                "found BLAKE3 {found}, expected {expected}"
-            )));
-        }
+    let found = digest(&path)?;
+    if found != entry.blake3 {
+        let expected = &entry.blake3;
+        return Err(damaged(format!(
+            "found BLAKE3 {found}, expected {expected}"
+        )));
     }
-    if path.file_name().is_some_and(|name| name == "graph.json") {
+    if path.ends_with(GRAPH) {
         let folder = path.parent().unwrap_or(run.root());
-        crawlrank_graph::Graph::open(folder)
+        Graph::open(folder)
             .and_then(|graph| graph.verify())
             .map_err(|e| damaged(e.to_string()))?;
     }
@@ -536,6 +584,18 @@ mod tests {
             assert_eq!(unseal(&flipped), None, "byte {at}");
             assert_eq!(unseal(&sealed[..at]), None, "cut at {at}");
         }
+    }
+
+    #[test]
+    fn parts_are_in_order_of_their_numbers() {
+        let mut manifest = Manifest::new(Recipe::default().shaping(), &[]);
+        assert_eq!(manifest.next_part(), 0);
+        for name in ["parts/99999", "parts/100000", "parts/00002", "graph/host"] {
+            manifest.outputs.insert(name.to_owned(), Output::default());
+        }
+        let expected = ["parts/00002", "parts/99999", "parts/100000"];
+        assert_eq!(manifest.parts(), expected);
+        assert_eq!(manifest.next_part(), 100_001);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::error::{Error, Exit, Result};
 /// The smallest budget that a run works with.
 pub const SMALLEST_BUDGET: u64 = 128 << 20;
 
-/// What a worker's reader may need beside its builder: the largest record, its window and scratch.
-const READER_BYTES: u64 = 72 << 20;
+/// What a worker's reader may need beside its builder and the largest record.
+const READER_BYTES: u64 = 8 << 20;
 
 /// What a worker's builder works well with.
 const BUILDER_BYTES: u64 = 24 << 20;
@@ -65,11 +65,14 @@ pub struct WorkerShare {
 }
 
 impl WorkerShare {
-    /// Shares `budget` between at most `threads` workers.
-    pub fn of(budget: u64, threads: usize) -> Self {
-        let fit = (budget / (READER_BYTES + BUILDER_BYTES)).clamp(1, threads as u64);
-        // Beyond this a builder gains nothing: a part is a few shards.
-        let builder_bytes = (budget / fit - READER_BYTES.min(budget / fit / 2)).min(1 << 30);
+    /// Shares `budget` between at most `threads` workers, who meet records of up to `record_bytes`.
+    pub fn of(budget: u64, threads: usize, record_bytes: u64) -> Self {
+        let reader_bytes = READER_BYTES.saturating_add(record_bytes);
+        let each = reader_bytes.saturating_add(BUILDER_BYTES);
+        let fit = (budget / each).clamp(1, threads.max(1) as u64);
+        // Beyond 1 GiB a builder gains nothing: a part is a few shards.
+        let rest = (budget / fit).saturating_sub(reader_bytes);
+        let builder_bytes = rest.clamp(BUILDER_BYTES, 1 << 30);
         WorkerShare {
             workers: fit as usize,
             builder_bytes: builder_bytes as usize,
@@ -83,11 +86,11 @@ mod tests {
 
     #[test]
     fn workers_shrink_to_fit() {
-        assert_eq!(WorkerShare::of(SMALLEST_BUDGET, 16).workers, 1);
-        assert_eq!(WorkerShare::of(16 << 30, 4).workers, 4);
+        assert_eq!(WorkerShare::of(SMALLEST_BUDGET, 16, 64 << 20).workers, 1);
+        assert_eq!(WorkerShare::of(16 << 30, 4, 64 << 20).workers, 4);
         for budget in [128 << 20, 200 << 20, 1 << 30, 64 << 30] {
-            let share = WorkerShare::of(budget, 8);
-            let each = share.builder_bytes as u64 + READER_BYTES;
+            let share = WorkerShare::of(budget, 8, 64 << 20);
+            let each = share.builder_bytes as u64 + READER_BYTES + (64 << 20);
             assert!(share.workers as u64 * each <= budget, "{budget}: {share:?}");
         }
     }

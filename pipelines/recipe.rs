@@ -306,6 +306,9 @@ impl Recipe {
             list.sort();
             list.dedup();
         }
+        if self.limit == Some(0) {
+            return Err(Error::usage("`limit` is 0, expected at least 1"));
+        }
         if self.level.is_empty() {
             return Err(Error::usage(
                 "`level` names no level; expected host, domain or page",
@@ -315,6 +318,7 @@ impl Recipe {
             // Domains are folded from hosts, so the host graph is built anyway.
             self.level.insert(0, Level::Host);
         }
+        check_threads(self.threads)?;
         check_ranking(self.damping, self.tolerance, self.max_iterations)?;
         if !(4..=16).contains(&self.harmonic_log2m) {
             return Err(Error::usage(format!(
@@ -397,6 +401,22 @@ impl Recipe {
         };
         map.retain(|name, _| !NOT_SHAPING.contains(&name.as_str()));
         Shaping(map)
+    }
+}
+
+/// More threads than any machine has cores only cost memory.
+const MAX_THREADS: usize = 1024;
+
+/// Checks a number of threads.
+pub fn check_threads(threads: Option<NonZeroUsize>) -> Result<()> {
+    match threads
+        .map(usize::from)
+        .filter(|&threads| threads > MAX_THREADS)
+    {
+        Some(threads) => Err(Error::usage(format!(
+            "`threads` is {threads}, expected 1 to {MAX_THREADS}"
+        ))),
+        None => Ok(()),
     }
 }
 

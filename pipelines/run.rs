@@ -32,6 +32,13 @@ impl RunDir {
         &self.root
     }
 
+    /// A name that no other run directory of the machine has: a hash of where it lies.
+    pub fn place(&self) -> Result<String> {
+        let path = fs::canonicalize(&self.root).map_err(|e| Error::io(&self.root, &e))?;
+        let hash = blake3::hash(path.as_os_str().as_encoded_bytes());
+        Ok(hash.to_hex()[..16].to_owned())
+    }
+
     /// The manifest: the one commit point.
     pub fn manifest(&self) -> PathBuf {
         self.root.join("run.json")
@@ -205,6 +212,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = folder.join(format!("{TEMPORARY}{name}.{}", std::process::id()));
+    // A killed process of the same number, as in containers, can have left one.
+    remove(&beside)?;
     let written = (|| {
         let mut file = open_options().write(true).create_new(true).open(&beside)?;
         file.write_all(bytes)?;

@@ -1,15 +1,17 @@
 //! `crawlrank demo`: the whole job on the sample, to be looked at.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::top::Top;
 use crate::cli::Context;
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::recipe::{Level, Recipe};
+use crate::rows;
 use crate::shard;
-use crate::synth::{self, SynthOptions};
+use crate::synth::SynthOptions;
 use crate::tables::read::nodes::By;
 
 /// Runs the whole job on the sample.
@@ -26,7 +28,7 @@ const TOP: usize = 15;
 impl Demo {
     /// Runs the command.
     pub fn run(self, context: &Context) -> Result<Exit> {
-        let shards = sample(&self.out)?;
+        let shards = sample(&self.out, context)?;
         let recipe = Recipe {
             edge_pages: true,
             ..Recipe::default()
@@ -35,9 +37,9 @@ impl Demo {
         let shards = shard::find(&[shards.to_string_lossy().into_owned()], None)?;
         let run = self.out.join("run");
         let summary = super::run::execute(&recipe, &shards, &run, context)?;
-        println!(
-            "Top hosts by PageRank (the sample is made up; names are real only where every site links to them):\n"
-        );
+        rows::print_text(
+            "Top hosts by PageRank (the sample is made up; names are real only where every site links to them):\n\n",
+        )?;
         Top {
             run: run.clone(),
             n: TOP,
@@ -45,28 +47,29 @@ impl Demo {
             level: Level::Host,
         }
         .run(context)?;
-        println!("\n{}", summary.text());
-        println!(
-            "Next: crawlrank show {} NAME, or in Python: crawlrank.open(\"{0}\").ranks().top(20)",
+        rows::print_text(&format!(
+            "\n{}\nNext: crawlrank show {} NAME, or in Python: crawlrank.open(\"{1}\").ranks().top(20)\n",
+            summary.text(),
             run.display()
-        );
+        ))?;
         Ok(summary.exit())
     }
 }
 
 /// The folder of the sample's shards: the repository's when it is around, else made by `synth`, which gives the same bytes.
-fn sample(out: &Path) -> Result<PathBuf> {
+fn sample(out: &Path, context: &Context) -> Result<PathBuf> {
     let in_repository = Path::new("data-samples/synth");
     if in_repository.is_dir() {
         return Ok(in_repository.to_owned());
     }
     let folder = out.join("shards");
-    if !folder.join("truth.json").exists() {
+    if !folder.exists() {
         let options = SynthOptions {
             out: folder.clone(),
             ..SynthOptions::sample()
         };
-        synth::generate(&options, &|_| {})?;
+        fs::create_dir_all(out).map_err(|e| Error::cannot_create(out, &e))?;
+        super::synth::generate(&options, context)?;
     }
     Ok(folder)
 }

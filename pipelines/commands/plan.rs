@@ -51,6 +51,7 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
     let share = WorkerShare::of(
         memory::check(budget(recipe))?,
         threads(recipe).min(shards.len()),
+        recipe.max_record.0,
     );
     let harmonic = match recipe.harmonic {
         true => crawlrank_graph::harmonic_memory_bytes(nodes, recipe.harmonic_log2m),

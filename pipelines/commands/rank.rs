@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use crawlrank_graph::{Dangling, Graph, HarmonicOptions, PageRankOptions};
 
-use super::run::{budget, threads};
-use crate::cli::{Context, RecipeFlags};
+use super::run::{budget, pool, threads};
+use crate::cli::{Context, RankingFlags};
 use crate::error::{Error, Exit, Result, quoted};
 use crate::manifest::{self, Manifest};
+use crate::memory;
 use crate::recipe::Recipe;
+use crate::rows;
 use crate::run::{self, RunDir};
 use crate::stages::rank::{self, Options, Scores};
 use crate::tables::nodes::{self, MappedScores, reversed};
@@ -34,9 +36,9 @@ pub struct Rank {
     /// What becomes of the mass of nodes without links
     #[arg(long, value_enum)]
     pub dangling: Option<DanglingName>,
-    /// Options of the ranking; those of other stages have no effect here
+    /// The ranking
     #[command(flatten)]
-    pub recipe: RecipeFlags,
+    pub ranking: RankingFlags,
 }
 
 /// What becomes of the mass of dangling nodes.
@@ -66,15 +68,20 @@ impl Rank {
         if RunDir::new(&self.target).manifest().exists() {
             return self.rank_run(context);
         }
-        let recipe = self.recipe.resolve()?;
+        let recipe = self.recipe(Recipe::default())?;
         let out = self.out.clone().ok_or_else(|| {
             Error::usage("a graph is ranked into a folder of its own: --out is missing")
         })?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads(&recipe))
-            .build()
-            .map_err(|e| Error::internal(e.to_string()))?;
+        let pool = pool(threads(&recipe))?;
         pool.install(|| self.rank_graph(&recipe, &out, context))
+    }
+
+    /// The recipe with what the flags say of the ranking.
+    fn recipe(&self, mut recipe: Recipe) -> Result<Recipe> {
+        self.ranking.replace(&mut recipe);
+        recipe.harmonic = !self.ranking.no_harmonic;
+        memory::check(budget(&recipe))?;
+        recipe.check()
     }
 
     fn rank_graph(&self, recipe: &Recipe, out: &Path, context: &Context) -> Result<Exit> {
@@ -107,15 +114,15 @@ impl Rank {
         if let Some(why) = &report.harmonic_left_out {
             tracing::warn!("harmonic centrality is null: {why}");
         }
-        println!(
-            "{}: {} nodes, {} edges, {} iterations, residual {:.1e}, error at most {:.1e}",
+        rows::print_text(&format!(
+            "{}: {} nodes, {} edges, {} iterations, residual {:.1e}, error at most {:.1e}\n",
             out.join("ranks.parquet").display(),
             report.nodes,
             report.edges,
             report.iterations,
             report.residual,
             report.error_bound
-        );
+        ))?;
         if !report.converged {
             tracing::warn!(
                 "PageRank did not converge within {} iterations; give a higher --max-iterations or --tolerance",
@@ -140,18 +147,22 @@ impl Rank {
         let run = RunDir::new(&self.target);
         let _lock = run.lock()?;
         let before = Manifest::open(&run)?;
-        if !before.complete {
-            return Err(Error::usage("the run is not complete")
-                .at(run.root())
-                .remedy("run it to the end first"));
+        let recipe = self.recipe(Recipe::open(&run.recipe())?)?;
+        // Whatever can be refused is refused before the ranks that are there go away.
+        for &level in &recipe.level {
+            let name = RunDir::graph(level);
+            if !before.outputs.contains_key(&name) {
+                let found = format!("the run has no {} graph yet", level.as_str());
+                return Err(Error::usage(found)
+                    .at(run.root())
+                    .remedy("run it to the end first"));
+            }
+            let nodes = Graph::open(run.output(&name))?.num_nodes();
+            rank::check_memory(nodes, budget(&recipe))?;
         }
-        let mut recipe = Recipe::open(&run.recipe())?;
-        self.recipe.replace_ranking(&mut recipe);
-        let recipe = recipe.check()?;
         let shards = manifest::read_shards(&run)?;
         let commits = manifest::rerank(&run, before, &recipe, &shards)?;
-        let summary = super::run::work(&recipe, &shards, &commits, context)?;
-        summary.print(context)
+        super::run::work(&recipe, &shards, &commits, context)?.print(context)
     }
 }
 

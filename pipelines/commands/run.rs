@@ -7,6 +7,7 @@ use clap::Args;
 use crawlrank_graph::Graph;
 
 use super::status;
+use crate::accounts::Outcome;
 use crate::cli::{Context, OutputFormat, RecipeFlags};
 use crate::error::{Error, Exit, Result};
 use crate::escape::escaped;
@@ -16,7 +17,7 @@ use crate::recipe::Recipe;
 use crate::rows;
 use crate::run::{self, RunDir};
 use crate::shard::{self, Shard};
-use crate::stages::extract::Outcome;
+
 use crate::stages::{self, Job, rank::Report};
 
 /// Shards to graph to ranks to Parquet.
@@ -60,8 +61,20 @@ pub fn budget(recipe: &Recipe) -> u64 {
 
 /// Threads that a recipe may use.
 pub fn threads(recipe: &Recipe) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    recipe.threads.map_or_else(cores, usize::from)
+    recipe.threads.map_or_else(default_threads, usize::from)
+}
+
+/// One thread a core.
+pub fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Starts threads for work that is split by rayon.
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::internal(format!("cannot start {threads} threads: {e}")))
 }
 
 /// Takes the run directory's lock and does every stage that is not yet done.
@@ -85,12 +98,9 @@ pub fn work(
     context: &Context,
 ) -> Result<Summary> {
     let run = commits.run();
-    let scratch = Scratch::create(recipe.tmp.as_deref(), run, &commits.manifest().run_id)?;
+    let scratch = Scratch::create(recipe.tmp.as_deref(), run)?;
     let threads = threads(recipe);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Error::internal(format!("cannot start {threads} threads: {e}")))?;
+    let pool = pool(threads)?;
     let job = Job {
         recipe,
         shards,
@@ -112,11 +122,11 @@ pub fn work(
 struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes the folder: inside the run, or in the folder that the user chose. There its name is the run's own, so that
-    /// what a killed run left is found and removed by the next one; the run's lock keeps others out.
-    fn create(chosen: Option<&Path>, run: &RunDir, run_id: &str) -> Result<Self> {
+    /// Makes the folder: inside the run, or in the folder that the user chose. There its name comes from the run
+    /// directory, so that what a killed run left is found and removed by the next one; the lock keeps others out.
+    fn create(chosen: Option<&Path>, run: &RunDir) -> Result<Self> {
         let path = match chosen {
-            Some(folder) => folder.join(format!("crawlrank-{run_id}")),
+            Some(folder) => folder.join(format!("crawlrank-{}", run.place()?)),
             None => run.tmp().join("scratch"),
         };
         run::remove(&path)?;
@@ -143,21 +153,18 @@ pub struct Summary {
     outcome: Outcome,
     graphs: Vec<(String, u64, u64)>,
     reports: BTreeMap<String, Report>,
-    notes: Vec<String>,
 }
 
 impl Summary {
     /// Collects the words on a run whose stages are done.
     pub fn new(run: &RunDir, manifest: &Manifest, outcome: Outcome) -> Result<Self> {
-        let (mut graphs, mut reports) = (Vec::new(), BTreeMap::new());
-        for name in manifest.outputs.keys() {
-            if let Some(level) = name.strip_prefix("graph/") {
-                let graph = Graph::open(run.output(name))?;
-                graphs.push((level.to_owned(), graph.num_nodes(), graph.num_edges()));
-            } else if let Some(level) = name.strip_prefix("ranks/") {
-                reports.insert(level.to_owned(), Report::open(&run.output(name))?);
-            }
+        let mut graphs = Vec::new();
+        let names = manifest.outputs.keys();
+        for level in names.filter_map(|name| name.strip_prefix("graph/")) {
+            let graph = Graph::open(run.output(&format!("graph/{level}")))?;
+            graphs.push((level.to_owned(), graph.num_nodes(), graph.num_edges()));
         }
+        let reports = Report::all(run, manifest)?;
         Ok(Summary {
             root: run.root().to_owned(),
             run_id: manifest.run_id.clone(),
@@ -165,7 +172,6 @@ impl Summary {
             outcome,
             graphs,
             reports,
-            notes: manifest.notes.clone(),
         })
     }
 
@@ -261,7 +267,9 @@ impl Summary {
                 ),
             ));
         }
-        lines.extend(self.notes.iter().map(|note| ("note", note.clone())));
+        let notes = self.reports.iter();
+        let notes = notes.filter_map(|(level, report)| report.note(level));
+        lines.extend(notes.map(|note| ("note", note)));
         lines.push(("tables", format!("{}", self.root.join("tables").display())));
         lines
             .into_iter()

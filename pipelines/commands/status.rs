@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value};
 
+use crate::accounts::{self, Outcome};
 use crate::cli::Context;
 use crate::error::{Exit, Result};
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::rows::print_one;
 use crate::run::RunDir;
-use crate::stages::extract::{self, Outcome};
+use crate::stages::rank::Report;
 use crate::tables::read::utc;
 
 /// Says what a run has done, what failed and why.
@@ -34,8 +35,13 @@ impl Status {
 /// Prints the row on a run, which `holder` works on.
 pub(super) fn print(run: &RunDir, holder: Option<String>, context: &Context) -> Result<()> {
     let manifest = Manifest::open(run)?;
-    let rows = extract::read_rows(run, &manifest.parts())?;
+    let rows = accounts::read(run, &manifest.parts())?;
     let shards = Outcome::of(&rows, Recipe::open(&run.recipe())?.max_bad_records);
+    let reports = Report::all(run, &manifest)?;
+    let notes = reports
+        .iter()
+        .filter_map(|(level, report)| report.note(level));
+    let notes: Vec<String> = notes.collect();
     let bad = shards.bad_shards.iter();
     let bad: Vec<String> = bad
         .map(|(shard, reason)| format!("{shard}: {reason}"))
@@ -74,7 +80,7 @@ pub(super) fn print(run: &RunDir, holder: Option<String>, context: &Context) -> 
             ("seconds", Value::Object(seconds.collect())),
             ("outputs", outputs.map(String::as_str).collect()),
             ("bad_shards", Value::from(bad)),
-            ("notes", Value::from(manifest.notes.clone())),
+            ("notes", Value::from(notes)),
         ],
     )
 }

@@ -1,13 +1,19 @@
 //! `crawlrank synth`: realistic test shards with their truth beside them.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::{fs, io};
 
 use clap::Args;
 
+use super::run::{default_threads, pool};
 use crate::cli::Context;
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
+use crate::escape::escaped;
 use crate::progress::Progress;
-use crate::synth::{self, Kind, SynthOptions};
+use crate::recipe::check_threads;
+use crate::synth::{self, Kind, Summary, SynthOptions};
+use crate::{rows, run};
 
 /// Makes realistic test shards.
 #[derive(Debug, Args)]
@@ -38,7 +44,7 @@ pub struct Synth {
     pub kind: Vec<Kind>,
     /// Threads; default one a core
     #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    pub threads: Option<NonZeroUsize>,
 }
 
 impl Synth {
@@ -53,21 +59,57 @@ impl Synth {
             kinds: self.kind,
             ..SynthOptions::default()
         };
-        let pages = u64::from(self.shards) * u64::from(self.pages) * options.kinds.len() as u64;
-        let progress = Progress::start(context.progress, "synth", "pages", pages);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads.unwrap_or(0))
-            .build()
-            .map_err(|e| crate::error::Error::internal(e.to_string()))?;
-        let summary =
-            pool.install(|| synth::generate(&options, &|pages| progress.advance(pages)))?;
-        drop(progress);
-        println!(
-            "{}: {} files, {} bytes; truth.json beside them",
-            options.out.display(),
+        check_threads(self.threads)?;
+        let threads = self.threads.map_or_else(default_threads, usize::from);
+        let summary = pool(threads)?.install(|| generate(&options, context))?;
+        rows::print_text(&format!(
+            "{}: {} files, {} bytes; truth.json beside them\n",
+            escaped(options.out.as_os_str().as_encoded_bytes()),
             summary.totals.files,
             summary.totals.bytes
-        );
+        ))?;
         Ok(Exit::Done)
     }
+}
+
+/// Makes the shards beside their folder and gives it its name at the end, so that it is whole or not there.
+pub(super) fn generate(options: &SynthOptions, context: &Context) -> Result<Summary> {
+    let out = &options.out;
+    let is_free = match fs::read_dir(out) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    };
+    if !is_free {
+        return Err(Error::usage("there is something already")
+            .at(out)
+            .remedy("choose another --out"));
+    }
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    let scratch = out.with_file_name(format!(".tmp-{name}"));
+    run::remove(&scratch)?;
+    let captures =
+        u64::from(options.shards) * u64::from(options.pages_per_shard) * options.kinds.len() as u64;
+    let progress = Progress::start(context.progress, "synth", "pages", captures);
+    let made = synth::generate(
+        &SynthOptions {
+            out: scratch.clone(),
+            ..options.clone()
+        },
+        &|pages| {
+            progress.advance(pages);
+            match context.interrupt.is_requested() {
+                true => Err(io::Error::other("interrupted")),
+                false => Ok(()),
+            }
+        },
+    );
+    let made = made.map_err(Error::from).and_then(|summary| {
+        fs::rename(&scratch, out).map_err(|e| Error::cannot_create(out, &e))?;
+        Ok(summary)
+    });
+    if made.is_err() {
+        run::remove(&scratch)?;
+        context.interrupt.check()?;
+    }
+    made
 }

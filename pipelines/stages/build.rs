@@ -45,8 +45,9 @@ fn merge_parts(job: &Job, level: Level, out: &Path) -> Result<()> {
     let parts: Vec<PathBuf> = manifest
         .parts()
         .into_iter()
-        .map(|part| run.output(part).join("graph").join(level.as_str()))
-        .filter(|graph| graph.exists())
+        .map(|part| format!("{part}/graph/{}", level.as_str()))
+        .filter(|graph| manifest.lists(&format!("{graph}/graph.json")))
+        .map(|graph| run.output(&graph))
         .collect();
     if parts.is_empty() {
         return empty_graph(job, out);
@@ -63,7 +64,8 @@ fn merge_parts(job: &Job, level: Level, out: &Path) -> Result<()> {
     let merged = crawlrank_graph::merge(&parts, out, &job.scratch, &options, &mut |at| {
         follow(job, &progress, at)
     });
-    stopped_or(job, merged)
+    job.interrupt.or_stopped(merged)?;
+    Ok(())
 }
 
 /// Shows how far a merge is. It handles each edge several times, so the bar waits at its end.
@@ -95,7 +97,8 @@ fn fold_hosts(job: &Job, out: &Path) -> Result<()> {
     let folded = crawlrank_graph::fold(&hosts, domain_of, out, &job.scratch, &options, &mut |at| {
         follow(job, &progress, at)
     });
-    stopped_or(job, folded)
+    job.interrupt.or_stopped(folded)?;
+    Ok(())
 }
 
 /// The registered domain of a reversed host name; a name without one, such as a public suffix, stands for itself.
@@ -104,15 +107,6 @@ pub fn domain_of(host: &[u8], private_suffixes: bool) -> &[u8] {
         .ok()
         .and_then(|host| crawlrank_links::registered_domain(host, private_suffixes))
         .map_or(host, str::as_bytes)
-}
-
-/// A stop on request is told apart by its signal.
-fn stopped_or<T>(job: &Job, result: std::result::Result<T, crawlrank_graph::Error>) -> Result<()> {
-    if matches!(result, Err(crawlrank_graph::Error::Interrupted)) {
-        job.interrupt.check()?;
-    }
-    result?;
-    Ok(())
 }
 
 fn report(show: Show, level: Level, graph: &Graph) {

@@ -2,7 +2,8 @@
 
 use crawlrank_graph::Graph;
 
-use super::{Job, extract};
+use super::Job;
+use crate::accounts;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::recipe::Level;
@@ -18,17 +19,17 @@ pub fn export(job: &Job) -> Result<()> {
         "tables",
         2 + 2 * job.recipe.level.len() as u64,
     );
-    accounts(job, &progress)?;
+    export_accounts(job, &progress)?;
     for &level in &job.recipe.level {
         export_level(job, level, &progress)?;
     }
     Ok(())
 }
 
-fn accounts(job: &Job, progress: &Progress) -> Result<()> {
+fn export_accounts(job: &Job, progress: &Progress) -> Result<()> {
     let run = job.commits.run();
     let manifest = job.commits.manifest();
-    let parts = manifest.parts();
+    let accounts = accounts::read(run, &manifest.parts())?;
     let publish = |name: &str, write: &dyn Fn(&std::path::Path) -> Result<()>| {
         if !job.commits.has(name) {
             let scratch = run.tmp().join(name.replace('/', "-"));
@@ -40,10 +41,10 @@ fn accounts(job: &Job, progress: &Progress) -> Result<()> {
         Ok(())
     };
     publish("tables/shards.parquet", &|path| {
-        shards::write(path, &manifest.run_id, &extract::read_rows(run, &parts)?)
+        shards::write(path, &manifest.run_id, &accounts)
     })?;
     publish("tables/faults.parquet", &|path| {
-        shards::write_faults(path, &manifest.run_id, run, &parts)
+        shards::write_faults(path, &manifest.run_id, run, &accounts)
     })
 }
 

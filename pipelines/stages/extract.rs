@@ -2,11 +2,11 @@
 //!
 //! A part covers the shards that one worker finished since its last commit. Which shards share a part depends on timing
 //! and changes nothing: merging is associative, so the graph of all parts is the same for every grouping. A kill costs
-//! the shards in work and those finished since the last commit, which is due after 2 % of the time spent so far.
+//! the shards in work and those finished since the last commit, which is due after 2 % of the time spent so far, two seconds at least.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, BufWriter, Write};
+use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,14 +15,15 @@ use std::time::{Duration, Instant};
 use crawlrank_graph::{BuilderOptions, GraphBuilder, MergeOptions};
 use crawlrank_links::{LinkFilter, Page};
 use crawlrank_warc::http::Head;
-use crawlrank_warc::{Fault, Reader, Record, RecordType};
-use serde::{Deserialize, Serialize};
+use crawlrank_warc::{Reader, Record, RecordType};
 
 use super::Job;
+use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
 use crate::error::{self, Error, Exit, Result};
+use crate::interrupt::Interrupt;
 use crate::memory::WorkerShare;
 use crate::progress::Progress;
-use crate::recipe::{Allowance, Kind, Level};
+use crate::recipe::{Kind, Level};
 use crate::run::{self, RunDir};
 use crate::shard::Shard;
 
@@ -30,170 +31,6 @@ use crate::shard::Shard;
 const SHARDS_PER_PART: usize = 64;
 /// Time between two commits of a worker: 2 % of the time spent so far, within these bounds.
 const COMMIT_AFTER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
-/// Records between two looks at the interrupt flag and the progress.
-const RECORDS_PER_LOOK: u64 = 256;
-
-/// The account of one shard: a row of the table `shards`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShardRow {
-    /// Its name.
-    pub shard: String,
-    /// Its length.
-    pub bytes: u64,
-    /// Compressed members.
-    pub members: u64,
-    /// Records read whole.
-    pub records: u64,
-    /// Captured pages.
-    pub pages: u64,
-    /// Links on them.
-    pub links: u64,
-    /// Page-to-host pairs that became edges (page-to-page pairs at page level alone): unique per page.
-    pub edges: u64,
-    /// Faults.
-    pub faults: u64,
-    /// Bytes in faults.
-    pub fault_bytes: u64,
-    /// Bytes of padding.
-    pub padding_bytes: u64,
-    /// Warnings by kind.
-    pub warnings: BTreeMap<String, u64>,
-    /// Pages and links left out, by reason.
-    pub skipped: BTreeMap<String, u64>,
-    /// Why nothing, or not everything, could be read, when the shard as a whole failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<String>,
-    /// Whether it failed by a fault of ours: the program then leaves by 70.
-    #[serde(default)]
-    pub internal: bool,
-    /// Where its faults begin in the part's `faults.jsonl`, in bytes.
-    pub faults_at: u64,
-    /// Their length there.
-    pub faults_bytes: u64,
-}
-
-impl ShardRow {
-    /// Why the shard counts towards the run's limit of bad shards, if it does: it failed, or has more bad records than
-    /// `max_bad_records` allows.
-    pub fn bad(&self, max_bad_records: Allowance) -> Option<String> {
-        let too_many = self.faults > max_bad_records.of(self.records + self.faults, 10);
-        let reason = || format!("{} faults in {} records", self.faults, self.records);
-        self.failed.clone().or_else(|| too_many.then(reason))
-    }
-}
-
-/// One fault: a row of the table `faults`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultRow {
-    /// The shard's name.
-    pub shard: String,
-    /// Where it begins in the compressed stream.
-    pub offset: u64,
-    /// What it is.
-    pub kind: String,
-    /// Bytes lost.
-    pub bytes: u64,
-    /// What was found.
-    pub detail: String,
-}
-
-/// What all shards came to.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// Shards read.
-    pub shards: u64,
-    /// Records read whole.
-    pub records: u64,
-    /// Shards that failed by a fault of ours.
-    pub internal: u64,
-    /// Faults.
-    pub faults: u64,
-    /// Bytes in faults.
-    pub fault_bytes: u64,
-    /// Warnings by kind.
-    pub warnings: BTreeMap<String, u64>,
-    /// Captured pages.
-    pub pages: u64,
-    /// Links on them.
-    pub links: u64,
-    /// Pages and links left out, by reason.
-    pub skipped: BTreeMap<String, u64>,
-    /// Names and reasons of the shards that failed or have too many faults.
-    pub bad_shards: Vec<(String, String)>,
-}
-
-impl Outcome {
-    /// Sums up the accounts of shards.
-    pub fn of(rows: &[ShardRow], max_bad_records: Allowance) -> Self {
-        let mut sum = Outcome {
-            shards: rows.len() as u64,
-            ..Outcome::default()
-        };
-        for row in rows {
-            sum.internal += u64::from(row.internal);
-            sum.records += row.records;
-            sum.faults += row.faults;
-            sum.fault_bytes += row.fault_bytes;
-            sum.pages += row.pages;
-            sum.links += row.links;
-            add_counts(&mut sum.warnings, &row.warnings);
-            add_counts(&mut sum.skipped, &row.skipped);
-            let bad = row.bad(max_bad_records);
-            sum.bad_shards
-                .extend(bad.map(|reason| (row.shard.clone(), reason)));
-        }
-        sum
-    }
-
-    /// Refuses to go on when the damage exceeds the limits. Everything that was read stays committed.
-    pub fn check(&self, job: &Job) -> Result<()> {
-        let refuse = |found: String, remedy: &str| {
-            let error = Error::new(Exit::Refused, "E-DAMAGE", found).remedy(remedy);
-            Err(match self.bad_shards.first() {
-                Some((shard, _)) => error.at(shard),
-                None => error.at(job.commits.run().root()),
-            })
-        };
-        let first = self
-            .bad_shards
-            .first()
-            .map_or("", |(_, reason)| reason.as_str());
-        if self.records == 0 {
-            let found = if first.is_empty() {
-                "no shard holds a record"
-            } else {
-                first
-            };
-            return refuse(found.to_owned(), "give WARC, WAT or WET files");
-        }
-        let allowed = job.recipe.max_bad_shards.of(self.shards, 1);
-        let bad_shards = self.bad_shards.len() as u64;
-        if bad_shards > allowed {
-            return refuse(
-                format!(
-                    "{first}; {bad_shards} of {} shards are bad, {allowed} are allowed",
-                    self.shards
-                ),
-                "what was read is kept: run again with a higher --max-bad-shards or --max-bad-records to go on",
-            );
-        }
-        if job.recipe.strict && (self.faults > 0 || bad_shards > 0) {
-            return refuse(
-                format!("{} faults and --strict; {first}", self.faults)
-                    .trim_end_matches("; ")
-                    .to_owned(),
-                "what was read is kept: run again without --strict to go on",
-            );
-        }
-        Ok(())
-    }
-}
-
-fn add_counts(sum: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
-    for (name, count) in counts {
-        *sum.entry(name.clone()).or_default() += count;
-    }
-}
 
 /// Reads all shards that no committed part covers, and sums up all that do.
 pub fn extract(job: &Job) -> Result<Outcome> {
@@ -202,25 +39,23 @@ pub fn extract(job: &Job) -> Result<Outcome> {
         .filter(|index| !done.contains(index))
         .collect();
     if !pending.is_empty() {
+        // What was made without these shards, such as one that could not be read the last time, is made anew.
+        job.commits.forget(&["graph/", "ranks/", "tables/"])?;
         read_pending(job, &pending)?;
     }
-    let rows = read_rows(job.commits.run(), &job.commits.manifest().parts())?;
-    Ok(Outcome::of(&rows, job.recipe.max_bad_records))
+    let accounts = accounts::read(job.commits.run(), &job.commits.manifest().parts())?;
+    Ok(Outcome::of(&accounts, job.recipe.max_bad_records))
 }
 
 fn read_pending(job: &Job, pending: &[u32]) -> Result<()> {
-    let share = WorkerShare::of(job.memory, job.threads.min(pending.len()));
+    let record_bytes = job.recipe.max_record.0;
+    let share = WorkerShare::of(job.memory, job.threads.min(pending.len()), record_bytes);
     let bytes = pending
         .iter()
         .map(|&index| job.shards[index as usize].bytes)
         .sum();
     let progress = Progress::start(job.progress, "extract", "bytes", bytes);
-    let next_part = job.commits.manifest().parts().last().map_or(0, |name| {
-        name.rsplit('/')
-            .next()
-            .and_then(|number| number.parse::<u64>().ok())
-            .map_or(0, |number| number + 1)
-    });
+    let next_part = job.commits.manifest().next_part();
     let queue = Queue {
         pending,
         next: AtomicUsize::new(0),
@@ -306,16 +141,12 @@ impl<'a> Worker<'a> {
     fn work(mut self) -> Result<()> {
         loop {
             let number = self.queue.next_part.fetch_add(1, Ordering::Relaxed);
-            let mut part = Part::start(
-                self.job
-                    .commits
-                    .run()
-                    .tmp()
-                    .join(format!("part-{number:05}")),
-            )?;
+            let mut part = Part::start(self.job.commits.run(), number)?;
             let ended = self.fill(&mut part);
-            if !part.rows.is_empty() {
-                self.commit(part, &RunDir::part(number))?;
+            if part.accounts.num_shards() > 0 {
+                let (folder, shards) = part.finish(&self)?;
+                let name = RunDir::part(number);
+                self.job.commits.publish(&folder, &name, shards)?;
             }
             if ended? {
                 return Ok(());
@@ -326,17 +157,17 @@ impl<'a> Worker<'a> {
     /// Adds shards to the part until its commit is due; true when no shard is left.
     fn fill(&mut self, part: &mut Part) -> Result<bool> {
         let started = Instant::now();
-        while part.rows.len() < SHARDS_PER_PART
-            && (part.rows.is_empty() || started.elapsed() < self.queue.commit_after())
+        while part.accounts.num_shards() < SHARDS_PER_PART
+            && (part.accounts.num_shards() == 0 || started.elapsed() < self.queue.commit_after())
         {
             self.job.interrupt.check()?;
             let Some(index) = self.queue.take() else {
                 return Ok(true);
             };
             let shard = &self.job.shards[index as usize];
-            let folder = part.folder.join(format!("shard-{index}"));
-            let row = self.read_shard_guarded(shard, &folder, &mut part.faults)?;
-            part.add(index, row, folder);
+            let graphs = part.shards_folder.join(index.to_string());
+            let row = self.read_shard_guarded(shard, &graphs, &mut part.accounts)?;
+            part.add(index, row, graphs);
         }
         Ok(false)
     }
@@ -345,69 +176,41 @@ impl<'a> Worker<'a> {
     fn read_shard_guarded(
         &mut self,
         shard: &Shard,
-        folder: &Path,
-        faults: &mut FaultLog,
+        graphs: &Path,
+        accounts: &mut AccountWriter,
     ) -> Result<ShardRow> {
-        let faults_at = faults.bytes;
-        let read = catch_unwind(AssertUnwindSafe(|| self.read_shard(shard, folder, faults)));
-        let mut row = match read {
-            Ok(Ok(row)) => row,
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            self.read_shard(shard, graphs, accounts)
+        }));
+        let error = match read {
+            Ok(Ok(row)) => return Ok(row),
             // Trouble with the shard itself stops nothing else; trouble with our own files stops the run.
-            Ok(Err(error)) if error.path() == Some(&shard.path) => {
-                run::remove(folder)?;
-                self.failed_row(shard, &error, faults)?
-            }
+            Ok(Err(error)) if error.path() == Some(&shard.path) => error,
             Ok(Err(error)) => return Err(error),
             Err(_) => {
                 self.page = Page::new(self.job.recipe.link_options());
                 self.record = Record::default();
-                run::remove(folder)?;
-                self.failed_row(
-                    shard,
-                    &Error::internal("the reader panicked").at(&shard.path),
-                    faults,
-                )?
+                Error::internal("the reader panicked").at(&shard.path)
             }
         };
-        row.faults_at = faults_at;
-        row.faults_bytes = faults.bytes - faults_at;
-        Ok(row)
-    }
-
-    /// The account of a shard that could not be read at all: every byte of it is in one fault.
-    fn failed_row(&self, shard: &Shard, error: &Error, faults: &mut FaultLog) -> Result<ShardRow> {
         tracing::warn!("{error}");
-        let kind = if error.exit() == Exit::Refused {
-            "unknown_format"
-        } else {
-            "unreadable"
-        };
-        faults.write(&FaultRow {
-            shard: shard.name.clone(),
-            offset: error.byte_offset().unwrap_or(0),
-            kind: kind.to_owned(),
-            bytes: shard.bytes,
-            detail: error.found().to_owned(),
-        })?;
-        Ok(ShardRow {
-            shard: shard.name.clone(),
-            bytes: shard.bytes,
-            faults: 1,
-            fault_bytes: shard.bytes,
-            failed: Some(error.found().to_owned()),
-            internal: error.exit() == Exit::Internal,
-            ..ShardRow::default()
-        })
+        run::remove(graphs)?;
+        accounts.forget()?;
+        accounts.fault(&FaultRow::failed(shard, &error))?;
+        Ok(ShardRow::failed(shard, &error))
     }
 
     fn read_shard(
         &mut self,
         shard: &Shard,
-        folder: &Path,
-        faults: &mut FaultLog,
+        graphs: &Path,
+        accounts: &mut AccountWriter,
     ) -> Result<ShardRow> {
-        let file = File::open(&shard.path).map_err(|e| Error::io(&shard.path, &e))?;
-        fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
+        let input = Watched {
+            file: File::open(&shard.path).map_err(|e| Error::io(&shard.path, &e))?,
+            interrupt: &self.job.interrupt,
+            progress: &self.queue.progress,
+        };
         let mut builders = self
             .levels
             .iter()
@@ -421,79 +224,51 @@ impl<'a> Worker<'a> {
                 Ok((level, GraphBuilder::new(&self.job.scratch, options)?))
             })
             .collect::<Result<Vec<_>>>()?;
-        let mut row = ShardRow {
-            shard: shard.name.clone(),
-            ..ShardRow::default()
-        };
-        let mut reader = Reader::with_options(file, self.job.recipe.reader_options());
-        let mut seen_bytes = 0;
+        let mut found = ShardRow::default();
+        let mut reader = Reader::with_options(input, self.job.recipe.reader_options());
         loop {
             let more = reader.read_record(&mut self.record);
             for fault in reader.take_faults() {
-                faults.write(&fault_row(&shard.name, &fault))?;
+                accounts.fault(&FaultRow::new(shard, &fault))?;
             }
-            match more {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    let error = error::refused(&shard.path, &error);
-                    if reader.totals().records == 0 {
-                        return Err(error);
-                    }
-                    // The disk gave up half-way: what was read is good and stays.
-                    row.failed = Some(error.found().to_owned());
-                    break;
-                }
+            let more = more.map_err(|e| match self.job.interrupt.check() {
+                Err(stopped) => stopped,
+                Ok(()) => error::refused(&shard.path, &e),
+            });
+            if !more? {
+                break;
             }
-            self.read_page(&mut builders, &mut row)?;
-            let totals = reader.totals();
-            if totals.records % RECORDS_PER_LOOK == 0 {
-                self.job.interrupt.check()?;
-                self.queue
-                    .progress
-                    .advance(totals.bytes.saturating_sub(seen_bytes));
-                seen_bytes = totals.bytes;
-            }
+            self.read_page(&mut builders, &mut found)?;
         }
         let totals = reader.totals();
-        self.queue
-            .progress
-            .advance(totals.bytes.saturating_sub(seen_bytes));
-        row.bytes = if row.failed.is_some() {
-            shard.bytes
-        } else {
-            totals.bytes
-        };
-        row.members = totals.members;
-        row.records = totals.records;
-        row.faults = totals.faults;
-        row.fault_bytes = totals.fault_bytes;
-        row.padding_bytes = totals.padding_bytes;
-        if let Some(found) = &row.failed {
-            let lost = shard
-                .bytes
-                .saturating_sub(totals.record_bytes + totals.fault_bytes + totals.padding_bytes);
-            row.faults += 1;
-            row.fault_bytes += lost;
-            faults.write(&FaultRow {
-                shard: shard.name.clone(),
-                offset: totals.bytes,
-                kind: "unreadable".to_owned(),
-                bytes: lost,
-                detail: found.clone(),
-            })?;
+        if totals.bytes != shard.bytes {
+            let changed = format!("it had {} bytes and has {}", shard.bytes, totals.bytes);
+            return Err(Error::new(Exit::Io, "E-CHANGED", changed).at(&shard.path));
         }
-        row.warnings = totals
-            .warnings
-            .iter()
-            .map(|(kind, count)| (kind.as_str().to_owned(), count))
-            .collect();
+        fs::create_dir_all(graphs).map_err(|e| Error::cannot_create(graphs, &e))?;
         for (level, builder) in builders {
-            self.job
-                .pool
-                .install(|| builder.finish(&folder.join(level.as_str())))?;
+            let out = graphs.join(level.as_str());
+            self.job.pool.install(|| builder.finish(&out))?;
         }
-        Ok(row)
+        Ok(ShardRow {
+            pages: found.pages,
+            links: found.links,
+            edges: found.edges,
+            skipped: found.skipped,
+            ..ShardRow::read(shard, totals)
+        })
+    }
+
+    /// Merges the graphs of a part. Not interruptible: what was finished is to be committed.
+    fn merge(&self, graphs: &[PathBuf], out: &Path) -> Result<()> {
+        let options = MergeOptions {
+            memory_bytes: self.builder_bytes,
+            ..MergeOptions::default()
+        };
+        let mut go_on = |_| ControlFlow::Continue(());
+        let merge = || crawlrank_graph::merge(graphs, out, &self.job.scratch, &options, &mut go_on);
+        self.job.pool.install(merge)?;
+        Ok(())
     }
 
     /// Adds the page that the record holds, if any, to the graphs and the account.
@@ -502,14 +277,12 @@ impl<'a> Worker<'a> {
         builders: &mut [(Level, GraphBuilder)],
         row: &mut ShardRow,
     ) -> Result<()> {
-        let mut skip =
-            |reason: &str, count: u64| *row.skipped.entry(reason.to_owned()).or_default() += count;
         match parse_page(&mut self.page, &self.record, self.job.recipe.kind) {
             Ok(Parsed::Page) => {}
-            Ok(Parsed::PageWithoutLinks(reason)) => skip(reason, 1),
+            Ok(Parsed::PageWithoutLinks(reason)) => row.skip(reason, 1),
             Ok(Parsed::Other) => return Ok(()),
             Err(reason) => {
-                skip(reason.as_str(), 1);
+                row.skip(reason.as_str(), 1);
                 return Ok(());
             }
         }
@@ -522,14 +295,27 @@ impl<'a> Worker<'a> {
             }
         }
         for (reason, count) in self.page.skipped() {
-            *row.skipped.entry(reason.as_str().to_owned()).or_default() += count;
+            row.skip(reason.as_str(), count);
         }
         Ok(())
     }
+}
 
-    fn commit(&self, part: Part, name: &str) -> Result<()> {
-        let (folder, shards) = part.finish(self)?;
-        self.job.commits.publish(&folder, name, shards)
+/// A shard's bytes as they are read: shown as progress, and ended when a stop is asked for.
+struct Watched<'a> {
+    file: File,
+    interrupt: &'a Interrupt,
+    progress: &'a Progress,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.interrupt.is_requested() {
+            return Err(io::Error::other("interrupted"));
+        }
+        let read = self.file.read(buffer)?;
+        self.progress.advance(read as u64);
+        Ok(read)
     }
 }
 
@@ -594,150 +380,150 @@ fn add_page(
     Ok(pairs)
 }
 
-fn fault_row(shard: &str, fault: &Fault) -> FaultRow {
-    FaultRow {
-        shard: shard.to_owned(),
-        offset: fault.offset,
-        kind: fault.kind.as_str().to_owned(),
-        bytes: fault.bytes,
-        detail: fault.detail.clone(),
-    }
-}
-
-/// Faults of a part, written as they come: a hostile shard may have millions.
-struct FaultLog {
-    path: PathBuf,
-    file: BufWriter<File>,
-    bytes: u64,
-}
-
-impl FaultLog {
-    fn create(path: PathBuf) -> Result<Self> {
-        let file = File::create_new(&path).map_err(|e| Error::cannot_create(&path, &e))?;
-        Ok(FaultLog {
-            path,
-            file: BufWriter::new(file),
-            bytes: 0,
-        })
-    }
-
-    fn write(&mut self, fault: &FaultRow) -> Result<()> {
-        let line = serde_json::to_string(fault).expect("a fault is plain data") + "\n";
-        self.bytes += line.len() as u64;
-        self.file
-            .write_all(line.as_bytes())
-            .map_err(|e| Error::io(&self.path, &e))
-    }
-}
-
 /// A part in the making.
 struct Part {
+    /// What is published.
     folder: PathBuf,
-    faults: FaultLog,
-    rows: Vec<ShardRow>,
+    /// The graphs of single shards, a folder each; not published.
+    shards_folder: PathBuf,
+    accounts: AccountWriter,
     shards: Vec<u32>,
     graphs: Vec<PathBuf>,
 }
 
 impl Part {
-    fn start(folder: PathBuf) -> Result<Self> {
-        fs::create_dir_all(&folder).map_err(|e| Error::cannot_create(&folder, &e))?;
-        let faults = FaultLog::create(folder.join("faults.jsonl"))?;
+    fn start(run: &RunDir, number: u64) -> Result<Self> {
+        let folder = run.tmp().join(format!("part-{number:05}"));
+        let shards_folder = run.tmp().join(format!("part-{number:05}-shards"));
+        for folder in [&folder, &shards_folder] {
+            fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
+        }
         Ok(Part {
+            accounts: AccountWriter::create(&folder)?,
             folder,
-            faults,
-            rows: Vec::new(),
+            shards_folder,
             shards: Vec::new(),
             graphs: Vec::new(),
         })
     }
 
     fn add(&mut self, index: u32, row: ShardRow, graphs: PathBuf) {
-        if graphs.exists() {
+        if row.failed.is_none() {
             self.graphs.push(graphs);
         }
-        self.rows.push(row);
-        self.shards.push(index);
+        if !row.again {
+            self.shards.push(index);
+        }
+        self.accounts.shard(row);
     }
 
-    /// Merges the graphs of the shards and writes the accounts; returns the finished folder and its shards.
-    fn finish(mut self, worker: &Worker) -> Result<(PathBuf, Vec<u32>)> {
+    /// Merges the graphs of the shards and ends the accounts; returns the finished folder and its shards.
+    fn finish(self, worker: &Worker) -> Result<(PathBuf, Vec<u32>)> {
         let graph = self.folder.join("graph");
         fs::create_dir_all(&graph).map_err(|e| Error::cannot_create(&graph, &e))?;
         for level in &worker.levels {
-            let inputs: Vec<PathBuf> = self
-                .graphs
-                .iter()
-                .map(|folder| folder.join(level.as_str()))
-                .collect();
+            let graphs = self.graphs.iter();
+            let inputs: Vec<PathBuf> = graphs.map(|folder| folder.join(level.as_str())).collect();
             let out = graph.join(level.as_str());
             match inputs.as_slice() {
                 [] => {}
                 [one] => fs::rename(one, &out).map_err(|e| Error::io(&out, &e))?,
-                many => {
-                    let options = MergeOptions {
-                        memory_bytes: worker.builder_bytes,
-                        ..MergeOptions::default()
-                    };
-                    // Not interruptible: what the worker finished is to be committed.
-                    worker.job.pool.install(|| {
-                        crawlrank_graph::merge(
-                            many,
-                            &out,
-                            &worker.job.scratch,
-                            &options,
-                            &mut |_| std::ops::ControlFlow::Continue(()),
-                        )
-                    })?;
-                }
+                many => worker.merge(many, &out)?,
             }
         }
-        for folder in &self.graphs {
-            run::remove(folder)?;
-        }
-        let on = |path: &Path, e: std::io::Error| Error::cannot_create(path, &e);
-        self.faults
-            .file
-            .flush()
-            .map_err(|e| on(&self.faults.path, e))?;
-        let path = self.folder.join("shards.jsonl");
-        let lines: String = self
-            .rows
-            .iter()
-            .map(|row| serde_json::to_string(row).expect("a row is plain data") + "\n")
-            .collect();
-        fs::write(&path, lines).map_err(|e| on(&path, e))?;
+        run::remove(&self.shards_folder)?;
+        self.accounts.finish()?;
         Ok((self.folder, self.shards))
     }
 }
 
-/// Reads the accounts of all shards of the given parts, sorted by shard.
-pub fn read_rows(run: &RunDir, parts: &[&str]) -> Result<Vec<ShardRow>> {
-    let mut rows = Vec::new();
-    for part in parts {
-        rows.extend(part_rows(run, part)?);
-    }
-    rows.sort_by(|a, b| a.shard.cmp(&b.shard));
-    Ok(rows)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{self, Commits};
+    use crate::progress::Show;
+    use crate::recipe::Recipe;
+    use crate::shard;
+    use crate::stages;
+    use crate::synth::{self, SynthOptions};
 
-/// Reads the accounts of one part.
-pub fn part_rows(run: &RunDir, part: &str) -> Result<Vec<ShardRow>> {
-    let path = run.output(part).join("shards.jsonl");
-    let file = File::open(&path).map_err(|e| Error::io(&path, &e))?;
-    BufReader::new(file)
-        .lines()
-        .map(|line| {
-            let line = line.map_err(|e| Error::io(&path, &e))?;
-            serde_json::from_str(&line).map_err(|e| {
-                Error::new(
-                    Exit::Damaged,
-                    "E-PART",
-                    format!("not the account of a shard: {e}"),
-                )
-                .at(&path)
-                .remedy("remove the part's folder and run again: it is made anew")
-            })
-        })
-        .collect()
+    fn job<'a>(
+        recipe: &'a Recipe,
+        shards: &'a [Shard],
+        commits: &'a Commits,
+        interrupt: &'a Interrupt,
+        pool: &'a rayon::ThreadPool,
+    ) -> Job<'a> {
+        Job {
+            recipe,
+            shards,
+            commits,
+            interrupt,
+            progress: Show::Nothing,
+            memory: 256 << 20,
+            threads: 1,
+            pool,
+            scratch: commits.run().tmp(),
+        }
+    }
+
+    #[test]
+    fn a_shard_that_could_not_be_read_is_read_again_by_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SynthOptions {
+            out: folder.path().join("shards"),
+            shards: 2,
+            pages_per_shard: 3,
+            hosts: 20,
+            ..SynthOptions::default()
+        };
+        synth::generate(&options, &|_| Ok(())).unwrap();
+        let input = options.out.to_string_lossy().into_owned();
+        let shards = shard::find(&[input], None).unwrap();
+        let recipe = Recipe::default();
+        let run = RunDir::new(folder.path().join("run"));
+        fs::create_dir(run.root()).unwrap();
+        let commits = manifest::begin(&run, recipe.shaping(), &shards, "").unwrap();
+        let (interrupt, pool) = (
+            Interrupt::default(),
+            rayon::ThreadPoolBuilder::new().build().unwrap(),
+        );
+
+        let mut changed = shards.clone();
+        changed[0].bytes += 1;
+        let first = job(&recipe, &changed, &commits, &interrupt, &pool);
+        let outcome = stages::run_all(&first).unwrap();
+        assert_eq!(outcome.bad_shards.len(), 1);
+        assert_eq!(outcome.pages, 3);
+        assert!(commits.has("tables/hosts.parquet"));
+
+        let second = job(&recipe, &shards, &commits, &interrupt, &pool);
+        let outcome = stages::run_all(&second).unwrap();
+        assert_eq!(outcome.bad_shards, []);
+        assert_eq!((outcome.shards, outcome.pages, outcome.faults), (2, 6, 0));
+        let graph = crawlrank_graph::Graph::open(run.output("graph/host")).unwrap();
+        assert_eq!(graph.node_pages().unwrap().iter().sum::<u64>(), 6);
+    }
+
+    #[test]
+    fn a_stop_keeps_what_is_finished_and_nothing_half_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::new(folder.path());
+        let shard = Shard {
+            name: "a".into(),
+            path: folder.path().join("a"),
+            bytes: 0,
+            sample: String::new(),
+        };
+        let (recipe, shards) = (Recipe::default(), [shard]);
+        let commits = manifest::begin(&run, recipe.shaping(), &shards, "").unwrap();
+        let (interrupt, pool) = (
+            Interrupt::default(),
+            rayon::ThreadPoolBuilder::new().build().unwrap(),
+        );
+        interrupt.request();
+        let stopped = extract(&job(&recipe, &shards, &commits, &interrupt, &pool));
+        assert_eq!(stopped.unwrap_err().exit(), Exit::Interrupted);
+        assert_eq!(commits.manifest().parts(), Vec::<&str>::new());
+    }
 }

@@ -7,6 +7,7 @@ pub mod rank;
 
 use std::path::PathBuf;
 
+use crate::accounts::Outcome;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::manifest::Commits;
@@ -37,10 +38,10 @@ pub struct Job<'a> {
 }
 
 /// Does everything that is not yet done.
-pub fn run_all(job: &Job) -> Result<extract::Outcome> {
+pub fn run_all(job: &Job) -> Result<Outcome> {
     let commits = job.commits;
     let outcome = commits.timed("extract", || extract::extract(job))?;
-    outcome.check(job)?;
+    outcome.check(job.recipe, commits.run())?;
     commits.timed("build", || job.pool.install(|| build::build(job)))?;
     commits.timed("rank", || job.pool.install(|| rank::rank(job)))?;
     commits.timed("export", || job.pool.install(|| export::export(job)))?;

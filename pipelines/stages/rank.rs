@@ -1,5 +1,6 @@
 //! Graphs to scores: PageRank and harmonic centrality of every level.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Job;
 use crate::error::{Error, Exit, Result};
 use crate::interrupt::Interrupt;
+use crate::manifest::Manifest;
 use crate::progress::{Progress, Show};
 use crate::run::RunDir;
 
@@ -60,6 +62,24 @@ pub struct Report {
 }
 
 impl Report {
+    /// Reads the reports of all levels that a run has ranked, by level.
+    pub fn all(run: &RunDir, manifest: &Manifest) -> Result<BTreeMap<String, Self>> {
+        let levels = manifest
+            .outputs
+            .keys()
+            .filter_map(|name| name.strip_prefix("ranks/"));
+        let report = |level: &str| Self::open(&run.output(&format!("ranks/{level}")));
+        levels
+            .map(|level| Ok((level.to_owned(), report(level)?)))
+            .collect()
+    }
+
+    /// What the user should know of the scores of a level.
+    pub fn note(&self, level: &str) -> Option<String> {
+        let why = self.harmonic_left_out.as_ref()?;
+        Some(format!("{level} level: harmonic centrality is null: {why}"))
+    }
+
     /// Reads the report beside the scores in `folder`.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("ranks.json");
@@ -112,19 +132,23 @@ pub fn rank(job: &Job) -> Result<()> {
         let folder = run.tmp().join(format!("ranks-{}", level.as_str()));
         write(&folder, &scores)?;
         job.commits.publish(&folder, &name, Vec::new())?;
-        if let Some(why) = &scores.report.harmonic_left_out {
-            let note = format!(
-                "{} level: harmonic centrality is null: {why}",
-                level.as_str()
-            );
-            job.commits.commit(|manifest| {
-                if !manifest.notes.contains(&note) {
-                    manifest.notes.push(note.clone());
-                }
-            })?;
-        }
     }
     Ok(())
+}
+
+/// Refuses a budget that the vectors of PageRank and of its positions exceed.
+pub fn check_memory(nodes: u64, budget: u64) -> Result<()> {
+    let needed = crawlrank_graph::pagerank_memory_bytes(nodes) + 8 * nodes;
+    if needed <= budget {
+        return Ok(());
+    }
+    let found = format!(
+        "PageRank of {nodes} nodes needs {} MiB, the budget is {} MiB",
+        needed >> 20,
+        budget >> 20
+    );
+    Err(Error::new(Exit::Memory, "E-MEMORY", found)
+        .remedy(format!("give --memory {}M or more", (needed >> 20) + 1)))
 }
 
 /// Computes the scores of a graph.
@@ -139,19 +163,7 @@ pub fn score(
 ) -> Result<Scores> {
     let started = Instant::now();
     let nodes = graph.num_nodes();
-    let needed = crawlrank_graph::pagerank_memory_bytes(nodes);
-    if needed > options.memory {
-        return Err(Error::new(
-            Exit::Memory,
-            "E-MEMORY",
-            format!(
-                "PageRank of {nodes} nodes needs {} MiB, the budget is {} MiB",
-                needed >> 20,
-                options.memory >> 20
-            ),
-        )
-        .remedy(format!("give --memory {}M or more", (needed >> 20) + 1)));
-    }
+    check_memory(nodes, options.memory)?;
     let pagerank = pagerank(graph, &options.pagerank, interrupt, show)?;
     let (harmonic, left_out) = match &options.harmonic {
         None => (None, None),
@@ -159,7 +171,7 @@ pub fn score(
             let needed = crawlrank_graph::harmonic_memory_bytes(nodes, harmonic.log2m) + 8 * nodes;
             if needed > options.memory {
                 let why = format!(
-                    "its registers need {} MiB, the budget is {} MiB; give more --memory or a lower --harmonic-log2m",
+                    "its registers need {} MiB, the budget is {} MiB; `crawlrank rank` with more --memory or a lower --harmonic-log2m computes it",
                     needed >> 20,
                     options.memory >> 20
                 );
@@ -220,7 +232,7 @@ fn pagerank(
         );
         interrupt.flow()
     });
-    stopped_or(interrupt, ranked)
+    interrupt.or_stopped(ranked)
 }
 
 fn harmonic_scores(
@@ -236,17 +248,7 @@ fn harmonic_scores(
         progress.set(steps, String::new());
         interrupt.flow()
     });
-    Ok(stopped_or(interrupt, scored)?.scores)
-}
-
-fn stopped_or<T>(
-    interrupt: &Interrupt,
-    result: std::result::Result<T, crawlrank_graph::Error>,
-) -> Result<T> {
-    if matches!(result, Err(crawlrank_graph::Error::Interrupted)) {
-        interrupt.check()?;
-    }
-    Ok(result?)
+    Ok(interrupt.or_stopped(scored)?.scores)
 }
 
 /// Writes scores, positions and the report into a new folder.

@@ -199,13 +199,17 @@ struct World {
 
 /// Writes the shards and the truth about them to `options.out`, on the threads of the current pool.
 ///
-/// `progress` is called from those threads with the number of captures written since its last call.
+/// `progress` is called from those threads with the number of captures written since its last call; an error that it
+/// returns ends the work.
 ///
 /// # Errors
 ///
 /// When an option is out of range, the folder is not empty, or writing fails; what has been written
 /// by then stays.
-pub fn generate(options: &SynthOptions, progress: &(dyn Fn(u64) + Sync)) -> Result<Summary, Error> {
+pub fn generate(
+    options: &SynthOptions,
+    progress: &(dyn Fn(u64) -> io::Result<()> + Sync),
+) -> Result<Summary, Error> {
     check(options)?;
     prepare_folder(&options.out)?;
     let lexicon = Lexicon::new();

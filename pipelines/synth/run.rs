@@ -50,7 +50,7 @@ impl Content {
 pub(super) struct Run<'a> {
     options: &'a SynthOptions,
     world: &'a World,
-    progress: &'a (dyn Fn(u64) + Sync),
+    progress: &'a (dyn Fn(u64) -> io::Result<()> + Sync),
     /// The content that pages are counted from: the same pages may be in several.
     counted: Option<Content>,
     pairs: Gatherer<'a>,
@@ -61,7 +61,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         options: &'a SynthOptions,
         world: &'a World,
-        progress: &'a (dyn Fn(u64) + Sync),
+        progress: &'a (dyn Fn(u64) -> io::Result<()> + Sync),
     ) -> Result<Self, Error> {
         let counted = options
             .kinds
@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
             file.truth.links += page.links.len() as u64;
             file.truth.head_links += (page.head_links.len() + page.scripts.len()) as u64;
             each(&page, file)?;
-            (self.progress)(1);
+            (self.progress)(1)?;
         }
         share.map_or(Ok(()), Share::finish)
     }
@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
                     file.record(record, which == PageRecord::Response)
                 })?;
             share.add(host, target.as_slice());
-            (self.progress)(1);
+            (self.progress)(1)?;
         }
         share.finish()
     }
@@ -225,7 +225,7 @@ impl<'a> Run<'a> {
             })?;
             serde_json::to_writer(&mut lines, &truth)?;
             lines.write_all(b"\n")?;
-            (self.progress)(1);
+            (self.progress)(1)?;
         }
         lines.finish()?.into_inner()?.sync_all()
     }

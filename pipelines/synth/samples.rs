@@ -44,7 +44,7 @@ fn all_files() -> Files {
         out: scratch.path().join("synth"),
         ..SynthOptions::sample()
     };
-    generate(&synth, &|_| {}).unwrap();
+    generate(&synth, &|_| Ok(())).unwrap();
     read_folder(&synth.out, "synth/", &mut files);
     let kinds = SynthOptions {
         out: scratch.path().join("kinds"),
@@ -54,7 +54,7 @@ fn all_files() -> Files {
         kinds: Kind::ALL.to_vec(),
         ..SynthOptions::sample()
     };
-    generate(&kinds, &|_| {}).unwrap();
+    generate(&kinds, &|_| Ok(())).unwrap();
     read_folder(&kinds.out, "kinds/", &mut files);
     let odd = odd_files();
     let mut expected = String::from("file\trecords\tfaults\n");

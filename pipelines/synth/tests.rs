@@ -21,7 +21,7 @@ fn options(folder: &tempfile::TempDir) -> SynthOptions {
 }
 
 fn made(options: &SynthOptions) -> Summary {
-    generate(options, &|_| {}).unwrap()
+    generate(options, &|_| Ok(())).unwrap()
 }
 
 fn world(hosts: u32) -> World {
@@ -401,7 +401,7 @@ fn without_faults_all_bytes_are_records_and_digests_hold() {
 fn a_folder_with_something_in_it_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("thesis.tex"), "precious").unwrap();
-    let error = generate(&options(&folder), &|_| {}).unwrap_err();
+    let error = generate(&options(&folder), &|_| Ok(())).unwrap_err();
     assert!(matches!(error, Error::NotEmpty { .. }), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -415,7 +415,7 @@ fn options_out_of_range_are_refused_before_anything_is_written() {
         out: out.clone(),
         ..SynthOptions::default()
     };
-    let error = generate(&options, &|_| {}).unwrap_err();
+    let error = generate(&options, &|_| Ok(())).unwrap_err();
     assert_eq!(error.to_string(), "`hosts` is 0, expected 1 to 100000000");
     assert!(!out.exists());
 }

@@ -26,6 +26,9 @@ pub const FORMAT: &str = "1";
 /// Rows of a row group: fixed, so that the same rows give the same bytes.
 const ROW_GROUP_ROWS: usize = 1 << 20;
 
+/// Encoded bytes after which a row group ends early: it is held in memory until then.
+const ROW_GROUP_BYTES: usize = 16 << 20;
+
 /// Rows of the batches that writers fill.
 pub const BATCH_ROWS: usize = 1 << 16;
 
@@ -69,13 +72,16 @@ impl TableWriter {
 
     /// Writes rows: one array a column, all of one length.
     fn write(&mut self, columns: Vec<ArrayRef>) -> Result<()> {
-        RecordBatch::try_new(self.schema.clone(), columns)
-            .map_err(|e| Error::internal(format!("rows do not fit the table's schema: {e}")))
-            .and_then(|batch| {
-                self.writer
-                    .write(&batch)
-                    .map_err(|e| cannot_write(&self.path, e))
-            })
+        let batch = RecordBatch::try_new(self.schema.clone(), columns)
+            .map_err(|e| Error::internal(format!("rows do not fit the table's schema: {e}")))?;
+        let written = self.writer.write(&batch).and_then(|()| {
+            // A function of the rows alone, so that the same rows give the same bytes.
+            match self.writer.in_progress_size() > ROW_GROUP_BYTES {
+                true => self.writer.flush(),
+                false => Ok(()),
+            }
+        });
+        written.map_err(|e| cannot_write(&self.path, e))
     }
 
     /// Ends the file.

@@ -104,13 +104,31 @@ pub fn write(
     let nodes = graph.num_nodes();
     let mut first = 0;
     while first < nodes {
-        let ids = first..nodes.min(first + BATCH_ROWS as u64);
+        let ids = first..batch_end(graph, first);
         let mut columns = names(level, graph, ids.clone(), private_suffixes)?;
         columns.extend(score_arrays(graph, scores, ids.clone())?);
         table.write(columns)?;
         first = ids.end;
     }
     table.finish()
+}
+
+/// Bytes of names in a batch: names of pages may have kilobytes each.
+const BATCH_NAME_BYTES: usize = 2 << 20;
+
+/// Where the batch ends that begins with node `first`: a function of the graph alone.
+fn batch_end(graph: &Graph, first: u64) -> u64 {
+    let last = graph.num_nodes().min(first + BATCH_ROWS as u64);
+    let Some(names) = graph.names() else {
+        return last;
+    };
+    let mut bytes = 0;
+    (first..last)
+        .find(|&id| {
+            bytes += names.get(id as u32).len();
+            bytes > BATCH_NAME_BYTES && id > first
+        })
+        .unwrap_or(last)
 }
 
 type Ids = std::ops::Range<u64>;
@@ -226,7 +244,7 @@ pub fn write_ranks(path: &Path, graph: &Graph, scores: &MappedScores) -> Result<
     let nodes = graph.num_nodes();
     let mut first = 0;
     while first < nodes {
-        let ids = first..nodes.min(first + BATCH_ROWS as u64);
+        let ids = first..batch_end(graph, first);
         let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(
             ids.clone().map(|id| id as i64),
         ))];

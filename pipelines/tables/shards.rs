@@ -1,8 +1,6 @@
 //! The tables `shards` and `faults`: the account of what was read, and of what could not be.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,9 +9,9 @@ use arrow_array::{ArrayRef, Int64Array, StringArray};
 use arrow_schema::{DataType, Field, Fields, Schema};
 
 use super::{BATCH_ROWS, TableWriter, column, count, text};
-use crate::error::{Error, Exit, Result};
+use crate::accounts::{FaultRow, Located, ShardRow};
+use crate::error::{Error, Result};
 use crate::run::RunDir;
-use crate::stages::extract::{FaultRow, ShardRow, part_rows};
 
 fn counts(name: &str, doc: &str) -> Field {
     let entries = Fields::from(vec![
@@ -65,10 +63,11 @@ pub fn faults_schema() -> Schema {
     ])
 }
 
-/// Writes the table `shards`: `rows` sorted by shard.
-pub fn write(path: &Path, run_id: &str, rows: &[ShardRow]) -> Result<()> {
+/// Writes the table `shards`: `accounts` sorted by shard.
+pub fn write(path: &Path, run_id: &str, accounts: &[Located]) -> Result<()> {
     let mut table = TableWriter::create(path, schema(), run_id)?;
-    for rows in rows.chunks(BATCH_ROWS) {
+    for accounts in accounts.chunks(BATCH_ROWS) {
+        let rows: Vec<&ShardRow> = accounts.iter().map(|account| &account.row).collect();
         let number = |of: fn(&ShardRow) -> u64| -> ArrayRef {
             Arc::new(Int64Array::from_iter_values(
                 rows.iter().map(|row| of(row) as i64),
@@ -114,44 +113,24 @@ fn map_array<'a>(maps: impl Iterator<Item = &'a BTreeMap<String, u64>>) -> Resul
     Ok(Arc::new(builder.finish()))
 }
 
-/// Writes the table `faults` from the logs of the parts, sorted by shard and offset.
-pub fn write_faults(path: &Path, run_id: &str, run: &RunDir, parts: &[&str]) -> Result<()> {
+/// Writes the table `faults`: those of `accounts`, sorted by shard and offset.
+pub fn write_faults(path: &Path, run_id: &str, run: &RunDir, accounts: &[Located]) -> Result<()> {
     let mut table = TableWriter::create(path, faults_schema(), run_id)?;
-    let mut located: Vec<(String, &str, u64, u64)> = Vec::new();
-    for part in parts {
-        let rows = part_rows(run, part)?
-            .into_iter()
-            .filter(|row| row.faults_bytes > 0);
-        located.extend(rows.map(|row| (row.shard, *part, row.faults_at, row.faults_bytes)));
-    }
-    located.sort();
-    for (_, part, at, bytes) in located {
-        copy_faults(
-            &run.output(part).join("faults.jsonl"),
-            at,
-            bytes,
-            &mut table,
-        )?;
-    }
-    table.finish()
-}
-
-/// Copies the faults of one shard, which lie together and in order of offsets.
-fn copy_faults(log: &Path, at: u64, bytes: u64, table: &mut TableWriter) -> Result<()> {
-    let on = |e: std::io::Error| Error::io(log, &e);
-    let mut file = File::open(log).map_err(on)?;
-    file.seek(SeekFrom::Start(at)).map_err(on)?;
     let mut waiting: Vec<FaultRow> = Vec::new();
-    for line in BufReader::new(file.take(bytes)).lines() {
-        let line = line.map_err(on)?;
-        waiting.push(serde_json::from_str(&line).map_err(|e| {
-            Error::new(Exit::Damaged, "E-PART", format!("not a fault: {e}")).at(log)
-        })?);
-        if waiting.len() == BATCH_ROWS {
-            write_batch(table, &std::mem::take(&mut waiting))?;
-        }
+    for account in accounts
+        .iter()
+        .filter(|account| account.row.faults_bytes > 0)
+    {
+        account.faults(run, |fault| {
+            waiting.push(fault);
+            match waiting.len() {
+                BATCH_ROWS => write_batch(&mut table, &std::mem::take(&mut waiting)),
+                _ => Ok(()),
+            }
+        })?;
     }
-    write_batch(table, &waiting)
+    write_batch(&mut table, &waiting)?;
+    table.finish()
 }
 
 fn write_batch(table: &mut TableWriter, faults: &[FaultRow]) -> Result<()> {

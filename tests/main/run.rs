@@ -362,6 +362,93 @@ fn bad_records_above_the_limit_make_a_bad_shard_until_the_limit_is_raised() {
 }
 
 #[test]
+fn a_refused_ranking_leaves_the_run_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 1, 10);
+    let out = folder.path().join("run");
+    assert_eq!(code(&run(&["run", path(&shards), "--out", path(&out)])), 0);
+    let before = results(&out);
+    let refused = run(&["rank", path(&out), "--damping", "0.5", "--memory", "1M"]);
+    assert_eq!(code(&refused), 71, "{}", stderr(&refused));
+    assert!(results(&out) == before);
+    let ranked = run(&["rank", path(&out), "--damping", "0.5", "--no-harmonic"]);
+    assert_eq!(code(&ranked), 0, "{}", stderr(&ranked));
+    let again = run(&["rank", path(&out), "--damping", "0.85"]);
+    assert_eq!(code(&again), 0, "{}", stderr(&again));
+    assert!(results(&out) == before);
+}
+
+#[test]
+fn runs_of_the_same_shards_may_share_a_scratch_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 4, 40);
+    let scratch = folder.path().join("scratch");
+    fs::create_dir(&scratch).unwrap();
+    let start = |name: &str| {
+        crawlrank()
+            .args([
+                "run",
+                path(&shards),
+                "--no-progress",
+                "--tmp",
+                path(&scratch),
+            ])
+            .args(["--out", path(&folder.path().join(name))])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut both = [start("one"), start("two")];
+    for child in &mut both {
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+    assert_same_results(&folder.path().join("one"), &folder.path().join("two"));
+    assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0);
+}
+
+#[test]
+fn stopped_synth_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("shards");
+    let mut child = crawlrank()
+        .args(["synth", "--pages", "100000", "--out", path(&out), "-q"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !folder.path().join(".tmp-shards").exists() {
+        assert!(child.try_wait().unwrap().is_none());
+        sleep(Duration::from_millis(1));
+    }
+    Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_full_or_closed_stdout_is_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 1, 5);
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = crawlrank()
+        .args([
+            "run",
+            path(&shards),
+            "--out",
+            path(&folder.path().join("run")),
+        ])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 74, "{}", stderr(&output));
+}
+
+#[test]
 fn verify_finds_every_damaged_file_of_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let shards = synth(folder.path(), 2, 10);
