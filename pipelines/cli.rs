@@ -1,7 +1,7 @@
 //! The command line: what users may type, and how the program leaves. One file per command under `commands/`.
 
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -311,11 +311,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     match outcome {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => {
-            eprintln!("{error}");
+            say(&error);
             error.exit()
         }
         Err(_) => Exit::Internal, // the hook has said what and where
     }
+}
+
+/// Writes a line to stderr; where that cannot be written, nobody can be told.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn run_command(command: Command, context: &Context) -> Result<Exit> {
@@ -347,14 +352,14 @@ fn leave_by_usage(refusal: &clap::Error) -> Exit {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
     let error = Error::usage(first.strip_prefix("error: ").unwrap_or(first));
-    eprintln!("{error}");
+    say(&error);
     lines
         .filter(|line| !line.starts_with("For more information"))
         .take(3)
         .for_each(|line| {
-            eprintln!("  {}", crate::escape::escaped(line));
+            say(format_args!("  {}", crate::escape::escaped(line)));
         });
-    eprintln!("  for more, try `crawlrank --help`");
+    say("  for more, try `crawlrank --help`");
     Exit::Usage
 }
 
@@ -374,6 +379,7 @@ fn start_log(shown: &Shown) {
         .with_max_level(level)
         .with_writer(std::io::stderr)
         .with_target(false)
+        .log_internal_errors(false) // a full or closed stderr is no reason to stop
         .with_ansi(color);
     // A second start in the same process (the Python command) keeps the first log.
     let _ = match shown.log_format {
@@ -400,6 +406,6 @@ fn install_panic_hook() {
             (_, Some(text)) => text.as_str(),
             _ => "a panic without text",
         };
-        eprintln!("{}", Error::internal(format!("{text} ({place})")));
+        say(Error::internal(format!("{text} ({place})")));
     }));
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::escape::{escaped, shown};
+use crate::escape::{escaped, shown, shown_path};
 
 /// How the program leaves. The numbers are part of the contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -186,7 +186,7 @@ impl fmt::Display for Error {
         } = &*self.0;
         write!(f, "error[{code}]: ")?;
         if let Some(path) = path {
-            write!(f, "{}", escaped(path.as_os_str().as_encoded_bytes()))?;
+            write!(f, "{}", shown_path(path))?;
             if let Some(offset) = offset {
                 write!(f, " offset {offset}")?;
             }
@@ -209,9 +209,15 @@ impl std::error::Error for Error {}
 pub fn refused(path: &Path, source: &crawlrank_warc::Error) -> Error {
     match source {
         crawlrank_warc::Error::Io { offset, source } => Error::io(path, source).offset(*offset),
-        other => Error::new(Exit::Refused, "E-FORMAT", other.to_string())
-            .at(path)
-            .remedy("nothing was read from it; give a WARC, WAT or WET file"),
+        other => {
+            // The library has no path to put before the offset.
+            let text = other.to_string();
+            let found = text.strip_prefix("offset 0: ").unwrap_or(&text);
+            Error::new(Exit::Refused, "E-FORMAT", found)
+                .at(path)
+                .offset(0)
+                .remedy("nothing was read from it; give a WARC, WAT or WET file")
+        }
     }
 }
 

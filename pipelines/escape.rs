@@ -44,6 +44,11 @@ pub fn escaped(text: impl AsRef<[u8]>) -> String {
     out
 }
 
+/// Returns a path whole, with the same escapes.
+pub fn shown_path(path: &std::path::Path) -> String {
+    escaped(path.as_os_str().as_encoded_bytes())
+}
+
 /// Says whether a character draws nothing or changes the direction of what follows (Unicode UAX #9, UTS #39).
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

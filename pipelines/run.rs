@@ -110,7 +110,7 @@ impl RunDir {
             .truncate(false)
             .open(&path)
             .map_err(|e| Error::cannot_create(&path, &e))?;
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if !try_lock(&file, &path)? {
             let mut holder = String::new();
             let _ = file.take(200).read_to_string(&mut holder);
             return Err(Error::new(
@@ -200,6 +200,21 @@ impl RunDir {
         write_atomically(path, bytes)
     }
 }
+
+/// Takes the lock, or says that another process has it. A `status` looks at the lock for a moment, so one look is not enough.
+fn try_lock(file: &File, path: &Path) -> Result<bool> {
+    for _ in 0..3 {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(LOCK_AGAIN),
+            Err(e) => return Err(Error::cannot_create(path, &e.into())),
+        }
+    }
+    Ok(false)
+}
+
+/// Time between two looks at a lock.
+const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Holds a run directory against other runs until dropped. The system releases it when the process dies.
 #[derive(Debug)]

@@ -1,13 +1,15 @@
 //! INPUT to shards: files, folders, patterns and lists of paths become one sorted list, each shard with a name of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, Result, quoted};
+use crate::escape::escaped;
 
 /// Bytes hashed at either end of a shard to recognise it again without reading it whole.
 const SAMPLE_BYTES: u64 = 64 << 10;
@@ -17,7 +19,8 @@ const SAMPLE_BYTES: u64 = 64 << 10;
 pub struct Shard {
     /// The shortest end of the path that no other shard has: the name in tables and messages, free of the user's folders.
     pub name: String,
-    /// Where it lies.
+    /// Where it lies; bytes that are no text are lost where it is stored.
+    #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
     /// Its length.
     pub bytes: u64,
@@ -25,16 +28,23 @@ pub struct Shard {
     pub sample: String,
 }
 
+fn as_text<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
+
 /// Finds the shards of `inputs`: sorted by name, each once, at most `limit` of them.
 ///
 /// # Errors
 /// An input that does not exist, a folder or pattern without shards, a crawl name.
-pub fn find(inputs: &[String], limit: Option<u64>) -> Result<Vec<Shard>> {
-    let mut paths = BTreeMap::new();
+pub fn find(inputs: &[impl AsRef<OsStr>], limit: Option<u64>) -> Result<Vec<Shard>> {
+    let mut paths: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     for input in inputs {
-        for path in expand(input)? {
+        for path in expand(input.as_ref())? {
             let real = fs::canonicalize(&path).map_err(|e| not_found(&path, &e))?;
-            paths.entry(real).or_insert(path);
+            let path = std::path::absolute(&path).map_err(|e| Error::io(&path, &e))?;
+            // Of several spellings of one file the least counts, whatever the order of inputs.
+            let spelling = paths.entry(real).or_insert_with(|| path.clone());
+            *spelling = path.min(std::mem::take(spelling));
         }
     }
     let paths: Vec<PathBuf> = paths.into_values().collect();
@@ -50,33 +60,35 @@ pub fn find(inputs: &[String], limit: Option<u64>) -> Result<Vec<Shard>> {
 }
 
 /// Turns one INPUT into paths of files.
-fn expand(input: &str) -> Result<Vec<PathBuf>> {
+fn expand(input: &OsStr) -> Result<Vec<PathBuf>> {
     let path = Path::new(input);
-    if input.contains("://") {
+    // What is no text is no address, list, crawl name or pattern.
+    let text = input.to_str().unwrap_or_default();
+    if text.contains("://") {
         return Err(Error::usage(format!(
             "{} is an address; this version reads local shards",
-            quoted(input)
+            quoted(text)
         ))
         .remedy("download the shard first and give its path"));
     }
     if path.is_dir() {
         return shards_in(path);
     }
-    if is_list(input) {
+    if is_list(text) {
         return listed(path);
     }
     if path.exists() {
         return Ok(vec![path.to_owned()]);
     }
-    if is_crawl_name(input) {
+    if is_crawl_name(text) {
         return Err(Error::usage(format!(
             "{} names a crawl, and no crawl of that name is known here; this version reads local shards",
-            quoted(input)
+            quoted(text)
         ))
         .remedy("download some of its shards first and give their folder"));
     }
-    if input.contains(['*', '?', '[']) {
-        return matching(input);
+    if text.contains(['*', '?', '[']) {
+        return matching(text);
     }
     Err(not_found(
         path,
@@ -220,7 +232,7 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
         let all: Vec<_> = path
             .components()
             .filter_map(|part| match part {
-                Component::Normal(name) => Some(name.to_string_lossy()),
+                Component::Normal(name) => Some(escaped(name.as_encoded_bytes())),
                 _ => None,
             })
             .collect();

@@ -8,6 +8,7 @@ use clap::Args;
 use super::top::Top;
 use crate::cli::Context;
 use crate::error::{Error, Exit, Result};
+use crate::escape::shown_path;
 use crate::recipe::{Level, Recipe};
 use crate::rows;
 use crate::shard;
@@ -50,7 +51,7 @@ impl Demo {
         rows::print_text(&format!(
             "\n{}\nNext: crawlrank show {} NAME, or in Python: crawlrank.open(\"{1}\").ranks().top(20)\n",
             summary.text(),
-            run.display()
+            shown_path(&run)
         ))?;
         Ok(summary.exit())
     }

@@ -58,6 +58,25 @@ impl Making {
         Ok(usize::try_from(budget).unwrap_or(usize::MAX))
     }
 
+    /// Refuses to begin what the disk cannot hold: a large node number alone makes large files.
+    fn check_space(&self, needed: u64) -> Result<()> {
+        let folder = parent_of(&self.out);
+        let on = |e: rustix::io::Errno| Error::cannot_create(folder, &e.into());
+        let disk = rustix::fs::statvfs(folder).map_err(on)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if needed <= free {
+            return Ok(());
+        }
+        let found = format!(
+            "the graph takes up to {} MiB, {} MiB are free",
+            needed >> 20,
+            free >> 20
+        );
+        Err(Error::new(Exit::CannotCreate, "E-SPACE", found)
+            .at(&self.out)
+            .remedy("make space, or number the nodes from 0 without gaps"))
+    }
+
     /// Makes sure that nothing is overwritten, and a folder for scratch that goes away when dropped.
     fn prepare(&self) -> Result<tempfile::TempDir> {
         let on = |e: std::io::Error| Error::cannot_create(&self.out, &e);
@@ -71,11 +90,7 @@ impl Making {
             }
             fs::remove_dir(&self.out).map_err(on)?;
         }
-        let parent = self
-            .out
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let parent = parent_of(&self.out);
         let scratch = self.tmp.as_deref().unwrap_or(parent);
         for folder in [parent, scratch] {
             fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
@@ -85,6 +100,13 @@ impl Making {
             .tempdir_in(scratch);
         beside.map_err(|e| Error::cannot_create(scratch, &e))
     }
+}
+
+fn parent_of(path: &Path) -> &Path {
+    let parent = path.parent();
+    parent
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Formats of edges.
@@ -177,7 +199,11 @@ impl Import {
             )?;
         }
         drop(progress);
-        let made = builder.finish(self.nodes, &self.making.out)?;
+        self.making.check_space(builder.file_bytes(self.nodes))?;
+        let made = builder.finish(self.nodes, &self.making.out, &mut |_| {
+            context.interrupt.flow()
+        });
+        let made = context.interrupt.or_stopped(made)?;
         print_one(
             context.output,
             [
@@ -274,8 +300,7 @@ impl Merge {
             &options,
             &mut |_| context.interrupt.flow(),
         );
-        context.interrupt.check()?;
-        let merged = merged?;
+        let merged = context.interrupt.or_stopped(merged)?;
         print_one(
             context.output,
             [
@@ -289,7 +314,7 @@ impl Merge {
     }
 }
 
-fn check_graph(folder: &Path) -> Result<()> {
+pub(super) fn check_graph(folder: &Path) -> Result<()> {
     if folder.join("graph.json").exists() {
         return Ok(());
     }

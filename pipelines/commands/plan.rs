@@ -1,5 +1,7 @@
 //! `crawlrank plan`: what a run would take. Changes nothing.
 
+use std::ffi::OsString;
+
 use clap::Args;
 use serde_json::Value;
 
@@ -16,7 +18,7 @@ use crate::shard::{self, Shard};
 pub struct Plan {
     /// Shard files, folders of them, patterns, `*.paths.gz` lists
     #[arg(required = true, value_name = "INPUT")]
-    pub inputs: Vec<String>,
+    pub inputs: Vec<OsString>,
     /// The recipe
     #[command(flatten)]
     pub recipe: RecipeFlags,
@@ -35,8 +37,16 @@ impl Plan {
 /// Compressed bytes of a page in a WAT and in a WARC shard: 18.2 TiB and 2.9 billion pages in February 2019 give
 /// 6.9 KB and 22.7 KB; today's pages are about a tenth larger.
 const BYTES_PER_PAGE: (u64, u64) = (7_700, 26_000);
-/// Unique host pairs a page adds to a shard's graph, and nodes for each of them: measured on 40,000 real pages.
-const EDGES_PER_PAGE: u64 = 20;
+/// Unique pairs that a page adds to a shard's graph, nodes that come with them, and bytes of names: measured on 40,000
+/// real pages for hosts, on synthetic ones for pages.
+fn growth(level: Level) -> (u64, u64, u64) {
+    match level {
+        Level::Page => (175, 160, 80),
+        Level::Host => (20, 10, 20),
+        Level::Domain => (15, 8, 15),
+    }
+}
+
 /// Compressed bytes that one core reads in a second.
 const BYTES_PER_SECOND: u64 = 80 << 20;
 
@@ -47,7 +57,14 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
         Kind::Wat => bytes / BYTES_PER_PAGE.0,
         Kind::Warc => bytes / BYTES_PER_PAGE.1,
     };
-    let (edges, nodes) = (pages * EDGES_PER_PAGE, pages * EDGES_PER_PAGE / 2);
+    let (mut edges, mut nodes, mut disk) = (0, 0, 0);
+    for &level in &recipe.level {
+        let (level_edges, level_nodes, name_bytes) = growth(level);
+        edges += pages * level_edges;
+        nodes = nodes.max(pages * level_nodes);
+        // Parts, graph in both directions and tables: three times the names, and the numbers beside them.
+        disk += pages * (level_edges * 30 + level_nodes * (3 * name_bytes + 120));
+    }
     let share = WorkerShare::of(
         memory::check(budget(recipe))?,
         threads(recipe).min(shards.len()),
@@ -57,20 +74,17 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
         true => crawlrank_graph::harmonic_memory_bytes(nodes, recipe.harmonic_log2m),
         false => 0,
     };
-    let levels = recipe
-        .level
-        .iter()
-        .filter(|&&level| level != Level::Domain)
-        .count() as u64;
-    // Parts, graphs in both directions and tables: about 40 bytes an edge and 200 a node, names included.
-    let disk = levels * (edges * 40 + nodes * 200);
     let rows: Vec<(&str, Value, &str)> = vec![
         ("shards", shards.len().into(), "exact"),
         ("bytes", bytes.into(), "exact"),
         ("requests", 0.into(), "exact: all shards are local"),
         ("pages", pages.into(), "estimated from bytes"),
-        ("nodes", nodes.into(), "estimated, at most"),
-        ("edges", edges.into(), "estimated, at most"),
+        (
+            "nodes",
+            nodes.into(),
+            "estimated, at most, of the largest graph",
+        ),
+        ("edges", edges.into(), "estimated, at most, of all graphs"),
         ("disk_bytes", disk.into(), "estimated, at most"),
         ("memory_bytes", budget(recipe).into(), "exact: the budget"),
         (

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use crawlrank_graph::{Dangling, Graph, HarmonicOptions, PageRankOptions};
 
+use super::graph::check_graph;
 use super::run::{budget, pool, threads};
 use crate::cli::{Context, RankingFlags};
 use crate::error::{Error, Exit, Result, quoted};
+use crate::escape::shown_path;
 use crate::manifest::{self, Manifest};
 use crate::memory;
 use crate::recipe::Recipe;
@@ -85,10 +87,9 @@ impl Rank {
     }
 
     fn rank_graph(&self, recipe: &Recipe, out: &Path, context: &Context) -> Result<Exit> {
-        if !self.target.exists() {
-            return Err(Error::usage("no such graph or run").at(&self.target));
-        }
+        check_graph(&self.target)?;
         let graph = Graph::open(&self.target)?;
+        graph.verify()?;
         let options = Options {
             pagerank: PageRankOptions {
                 damping: recipe.damping,
@@ -116,7 +117,7 @@ impl Rank {
         }
         rows::print_text(&format!(
             "{}: {} nodes, {} edges, {} iterations, residual {:.1e}, error at most {:.1e}\n",
-            out.join("ranks.parquet").display(),
+            shown_path(&out.join("ranks.parquet")),
             report.nodes,
             report.edges,
             report.iterations,
@@ -147,6 +148,9 @@ impl Rank {
         let run = RunDir::new(&self.target);
         let _lock = run.lock()?;
         let before = Manifest::open(&run)?;
+        for name in ["run.toml", "shards.jsonl"] {
+            manifest::verify_output(&run, &before, name)?;
+        }
         let recipe = self.recipe(Recipe::open(&run.recipe())?)?;
         // Whatever can be refused is refused before the ranks that are there go away.
         for &level in &recipe.level {

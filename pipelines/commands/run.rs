@@ -1,6 +1,7 @@
 //! `crawlrank run`: the whole job, and the words that say at the end what it did.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,7 +11,7 @@ use super::status;
 use crate::accounts::Outcome;
 use crate::cli::{Context, OutputFormat, RecipeFlags};
 use crate::error::{Error, Exit, Result};
-use crate::escape::escaped;
+use crate::escape::{escaped, shown_path};
 use crate::manifest::{self, Manifest};
 use crate::memory;
 use crate::recipe::Recipe;
@@ -25,7 +26,7 @@ use crate::stages::{self, Job, rank::Report};
 pub struct Run {
     /// Shard files, folders of them, patterns, `*.paths.gz` lists
     #[arg(required = true, value_name = "INPUT")]
-    pub inputs: Vec<String>,
+    pub inputs: Vec<OsString>,
     /// The run directory; again with the same one: resumes
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
@@ -204,11 +205,7 @@ impl Summary {
         let mut lines = vec![
             (
                 "run",
-                format!(
-                    "{} (id {})",
-                    escaped(self.root.as_os_str().as_encoded_bytes()),
-                    self.run_id
-                ),
+                format!("{} (id {})", shown_path(&self.root), self.run_id),
             ),
             (
                 "read",
@@ -270,7 +267,7 @@ impl Summary {
         let notes = self.reports.iter();
         let notes = notes.filter_map(|(level, report)| report.note(level));
         lines.extend(notes.map(|note| ("note", note)));
-        lines.push(("tables", format!("{}", self.root.join("tables").display())));
+        lines.push(("tables", shown_path(&self.root.join("tables"))));
         lines
             .into_iter()
             .map(|(key, value)| format!("{key:<10} {value}\n"))

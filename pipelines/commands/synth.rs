@@ -9,7 +9,7 @@ use clap::Args;
 use super::run::{default_threads, pool};
 use crate::cli::Context;
 use crate::error::{Error, Exit, Result};
-use crate::escape::escaped;
+use crate::escape::shown_path;
 use crate::progress::Progress;
 use crate::recipe::check_threads;
 use crate::synth::{self, Kind, Summary, SynthOptions};
@@ -64,7 +64,7 @@ impl Synth {
         let summary = pool(threads)?.install(|| generate(&options, context))?;
         rows::print_text(&format!(
             "{}: {} files, {} bytes; truth.json beside them\n",
-            escaped(options.out.as_os_str().as_encoded_bytes()),
+            shown_path(&options.out),
             summary.totals.files,
             summary.totals.bytes
         ))?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::graph::file_bytes;
 use super::input::{check_file, path_text, progress_over};
 use super::warc::{CheckOptions, check_shard};
-use crate::cli::Context;
+use crate::cli::{Context, say};
 use crate::error::{Error, Exit, Result};
 use crate::manifest::{self, Manifest};
 use crate::progress::Progress;
@@ -118,7 +118,7 @@ impl Verify {
             ])?;
         }
         rows.finish()?;
-        troubles.iter().for_each(|trouble| eprintln!("{trouble}"));
+        troubles.iter().for_each(say);
         Ok(exit)
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub(super) use check::{CheckOptions, check_shard};
 
 use super::input::{Input, cannot_open, check_file, is_stdin, path_text, text};
-use crate::cli::Context;
+use crate::cli::{Context, say};
 use crate::error::{Error, Exit, Result, refused};
 use crate::recipe::Size;
 use crate::rows::Rows;
@@ -116,7 +116,7 @@ impl Ls {
             }
         }
         rows.finish()?;
-        troubles.iter().for_each(|trouble| eprintln!("{trouble}"));
+        troubles.iter().for_each(say);
         Ok(exit)
     }
 

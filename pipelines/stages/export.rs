@@ -65,6 +65,7 @@ fn export_level(job: &Job, level: Level, progress: &Progress) -> Result<()> {
             &graph,
             Some(&scores),
             job.recipe.private_suffixes,
+            || job.interrupt.check(),
         )?;
         job.commits.publish(&scratch, &nodes_table, Vec::new())?;
     }

@@ -290,12 +290,13 @@ impl<'a> Worker<'a> {
         row.links += self.page.num_links();
         for (at, (level, builder)) in builders.iter_mut().enumerate() {
             let pairs = add_page(&mut self.page, *level, &self.filter, builder)?;
+            // The account is that of the first level, so that it does not depend on which others are built.
             if at == 0 {
                 row.edges += pairs;
+                for (reason, count) in self.page.skipped() {
+                    row.skip(reason.as_str(), count);
+                }
             }
-        }
-        for (reason, count) in self.page.skipped() {
-            row.skip(reason.as_str(), count);
         }
         Ok(())
     }
@@ -336,11 +337,13 @@ fn parse_page(
     kind: Kind,
 ) -> std::result::Result<Parsed, crawlrank_links::Skipped> {
     match (kind, record.record_type()) {
-        (Kind::Wat, RecordType::Metadata) => Ok(if page.parse_wat(record.block())? {
-            Parsed::Page
-        } else {
-            Parsed::Other
-        }),
+        (Kind::Wat, RecordType::Metadata) if is_json(record) => {
+            Ok(if page.parse_wat(record.block())? {
+                Parsed::Page
+            } else {
+                Parsed::Other
+            })
+        }
         (Kind::Warc, RecordType::Response) => {
             let redirects =
                 page.parse_redirect(record.target_uri().unwrap_or_default(), record.block())?;
@@ -352,6 +355,13 @@ fn parse_page(
         }
         _ => Ok(Parsed::Other),
     }
+}
+
+/// Says whether a metadata record is one of a WAT file: WARC files have others, of plain fields.
+fn is_json(record: &Record) -> bool {
+    let content_type = record.header().get("Content-Type").unwrap_or_default();
+    content_type.starts_with(b"application/json")
+        || record.block().trim_ascii_start().starts_with(b"{")
 }
 
 /// Adds a page and its targets at one level; returns how many targets it has there.

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use crate::accounts::Outcome;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::manifest::Commits;
+use crate::manifest::{self, Commits};
 use crate::progress::Show;
 use crate::recipe::Recipe;
+use crate::run::RunDir;
 use crate::shard::Shard;
 
 /// What every stage is given.
@@ -37,12 +38,34 @@ pub struct Job<'a> {
     pub scratch: PathBuf,
 }
 
+/// Checks every byte of the graphs and scores that the stages to come build upon. Those made just now are checked too:
+/// it is one pass over what lies in memory still.
+fn verify_graphs(job: &Job) -> Result<()> {
+    let manifest = job.commits.manifest();
+    for &level in &job.recipe.level {
+        let done = [
+            RunDir::ranks(level),
+            RunDir::nodes_table(level),
+            RunDir::edges_table(level),
+        ];
+        if done.iter().all(|name| manifest.outputs.contains_key(name)) {
+            continue;
+        }
+        for name in [RunDir::graph(level), RunDir::ranks(level)] {
+            job.interrupt.check()?;
+            manifest::verify_output(job.commits.run(), &manifest, &name)?;
+        }
+    }
+    Ok(())
+}
+
 /// Does everything that is not yet done.
 pub fn run_all(job: &Job) -> Result<Outcome> {
     let commits = job.commits;
     let outcome = commits.timed("extract", || extract::extract(job))?;
     outcome.check(job.recipe, commits.run())?;
     commits.timed("build", || job.pool.install(|| build::build(job)))?;
+    verify_graphs(job)?;
     commits.timed("rank", || job.pool.install(|| rank::rank(job)))?;
     commits.timed("export", || job.pool.install(|| export::export(job)))?;
     commits.commit(|manifest| manifest.complete = true)?;

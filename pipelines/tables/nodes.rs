@@ -91,7 +91,7 @@ pub fn schema(level: Level) -> Schema {
     Schema::new(fields)
 }
 
-/// Writes the table of a graph's nodes.
+/// Writes the table of a graph's nodes; `check` may end the work.
 pub fn write(
     path: &Path,
     run_id: &str,
@@ -99,12 +99,14 @@ pub fn write(
     graph: &Graph,
     scores: Option<&MappedScores>,
     private_suffixes: bool,
+    check: impl Fn() -> Result<()>,
 ) -> Result<()> {
     let mut table = TableWriter::create(path, schema(level), run_id)?;
     let nodes = graph.num_nodes();
     let mut first = 0;
     while first < nodes {
         let ids = first..batch_end(graph, first);
+        check()?;
         let mut columns = names(level, graph, ids.clone(), private_suffixes)?;
         columns.extend(score_arrays(graph, scores, ids.clone())?);
         table.write(columns)?;

@@ -407,6 +407,60 @@ fn runs_of_the_same_shards_may_share_a_scratch_folder() {
 }
 
 #[test]
+fn an_own_file_that_is_damaged_is_met_on_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 1, 10);
+    let out = folder.path().join("run");
+    assert_eq!(code(&run(&["run", path(&shards), "--out", path(&out)])), 0);
+    let flip = |name: &str| {
+        let file = out.join(name);
+        let mut bytes = fs::read(&file).unwrap();
+        let at = bytes.len() * 2 / 3;
+        bytes[at] ^= 8;
+        fs::write(&file, bytes).unwrap();
+    };
+    flip("tables/hosts.parquet");
+    let top = run(&["top", path(&out)]);
+    assert_eq!(code(&top), 5, "{}", stderr(&top));
+    for array in ["in_targets", "out_targets", "names", "node_pages"] {
+        flip(&format!("graph/host/{array}.npy"));
+        let ranked = run(&["rank", path(&out), "--damping", "0.5"]);
+        assert_eq!(code(&ranked), 5, "{array}: {}", stderr(&ranked));
+        let graph = out.join("graph/host");
+        let alone = run(&[
+            "rank",
+            path(&graph),
+            "--out",
+            path(&folder.path().join("ranks")),
+        ]);
+        assert_eq!(code(&alone), 5, "{array}: {}", stderr(&alone));
+        flip(&format!("graph/host/{array}.npy"));
+    }
+}
+
+#[test]
+fn names_that_are_no_text_are_read_and_shown_escaped() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 1, 5);
+    let odd = std::ffi::OsString::from_vec(b"odd\x1b[31m\xff.wat.gz".to_vec());
+    fs::rename(&shards_in(&shards)[0], shards.join(&odd)).unwrap();
+    let output = crawlrank()
+        .args([
+            "run".as_ref(),
+            shards.join(&odd).as_os_str(),
+            "--out".as_ref(),
+        ])
+        .arg(folder.path().join("out\x1b[31m"))
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    for text in [output.stdout, output.stderr] {
+        assert!(!text.contains(&0x1b));
+    }
+}
+
+#[test]
 fn stopped_synth_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("shards");
@@ -446,6 +500,13 @@ fn a_full_or_closed_stdout_is_no_panic() {
         .output()
         .unwrap();
     assert_eq!(code(&output), 74, "{}", stderr(&output));
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut usage = crawlrank();
+    let usage = usage.arg("nonsense").stderr(full).status().unwrap();
+    assert_eq!(usage.code(), Some(2));
 }
 
 #[test]

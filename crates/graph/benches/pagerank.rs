@@ -96,7 +96,9 @@ fn build_from_ids(edges: &[(u32, u32)], out: &Path) -> Result<Graph, crawlrank_g
     for &(source, target) in edges.iter().rev() {
         builder.push(source, target)?;
     }
-    Ok(builder.finish(None, out)?.graph)
+    Ok(builder
+        .finish(None, out, &mut |_| std::ops::ControlFlow::Continue(()))?
+        .graph)
 }
 
 fn build_from_names(edges: &[(u32, u32)], out: &Path) -> Result<Graph, crawlrank_graph::Error> {

@@ -3,12 +3,13 @@
 use crate::Error;
 use crate::graph::Graph;
 use crate::manifest::{Flags, MAX_NODES};
-use crate::merge::{SelfLoops, Tick};
+use crate::merge::{Progress, SelfLoops, Tick};
 use crate::sorter::{Record, Sorter};
 use crate::transpose::write_incoming;
 use crate::writer::{
     AdjacencyWriter, Direction, GraphWriter, check_free, check_num_nodes, work_bytes,
 };
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// How integer edges are taken.
@@ -78,14 +79,27 @@ impl IdGraphBuilder {
         self.sorter.push(Record::new(source, target, 1))
     }
 
+    /// Returns the bytes of the graph's files for so many nodes, or for the largest id + 1; duplicates count, so it is
+    /// the most they can be.
+    pub fn file_bytes(&self, num_nodes: Option<u64>) -> u64 {
+        let least = self.max_id.map_or(0, |id| u64::from(id) + 1);
+        16 * num_nodes.unwrap_or(least).max(least) + 8 * self.sorter.pushed()
+    }
+
     /// Writes the graph at `out`, which must be free, and opens it. It has `num_nodes` nodes, or the
-    /// largest id + 1.
+    /// largest id + 1. `progress` is asked now and then whether to go on.
     ///
     /// # Errors
-    /// [`Error::Option`] when `num_nodes` is too small for the ids; otherwise as
+    /// [`Error::Interrupted`] when it says no; [`Error::Option`] when `num_nodes` is too small for the ids; otherwise as
     /// [`GraphBuilder::finish`](crate::GraphBuilder::finish).
-    pub fn finish(self, num_nodes: Option<u64>, out: &Path) -> Result<IdGraph, Error> {
+    pub fn finish(
+        self,
+        num_nodes: Option<u64>,
+        out: &Path,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<IdGraph, Error> {
         check_free(out)?;
+        let tick = &mut Tick::new(progress);
         let least = self.max_id.map_or(0, |id| u64::from(id) + 1);
         let n = num_nodes.unwrap_or(least);
         check_num_nodes(n, MAX_NODES)?;
@@ -109,9 +123,12 @@ impl IdGraphBuilder {
             if is_loop && !keep_loops {
                 Ok(())
             } else {
+                tick.edges(1)?;
+                adjacency.begin_lists(u64::from(record.first()), tick)?;
                 adjacency.push(record.first(), record.second(), 1)
             }
         })?;
+        adjacency.begin_lists(n, tick)?;
         let m = adjacency.finish(n, &mut writer)?;
         write_incoming(
             &mut writer,
@@ -119,7 +136,7 @@ impl IdGraphBuilder {
             m,
             &self.tmp,
             self.options.memory_bytes,
-            &mut Tick::silent(),
+            tick,
         )?;
         let graph = writer.finish(n, m)?;
         Ok(IdGraph {

@@ -127,7 +127,7 @@ fn write_sorted_by_target<R: Record>(
     )?;
     for source in 0..n as u32 {
         let list = edges.list(source)?;
-        tick.edges(list.targets.len() as u64)?;
+        tick.edges(1 + list.targets.len() as u64)?;
         for (place, &target) in list.targets.iter().enumerate() {
             if target as usize >= n {
                 return Err(edges.bad_neighbor(source, target));
@@ -142,8 +142,10 @@ fn write_sorted_by_target<R: Record>(
     let mut adjacency = AdjacencyWriter::create(writer, direction)?;
     sorter.finish(&mut |record: R| {
         tick.edges(1)?;
+        adjacency.begin_lists(u64::from(record.first()), tick)?;
         adjacency.push(record.first(), record.second(), record.pages())
     })?;
+    adjacency.begin_lists(n as u64, tick)?;
     adjacency.finish(n as u64, writer)?;
     Ok(())
 }

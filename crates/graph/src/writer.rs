@@ -4,6 +4,7 @@ use crate::Error;
 use crate::array::{ArrayInfo, ArrayWriter, Element};
 use crate::graph::{Graph, OneWayGraph};
 use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, layout};
+use crate::merge::Tick;
 use std::fs::{File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -202,6 +203,9 @@ pub(crate) struct AdjacencyWriter {
     pages: Option<ArrayWriter<u32>>,
 }
 
+/// Lists that are begun between two looks at the caller.
+const LISTS_PER_TICK: u64 = 1 << 20;
+
 impl AdjacencyWriter {
     pub(crate) fn create(writer: &GraphWriter, direction: Direction) -> Result<Self, Error> {
         let [offsets, targets, pages] = match direction {
@@ -228,6 +232,16 @@ impl AdjacencyWriter {
             Some(writer) => writer.push(pages),
             None => Ok(()),
         }
+    }
+
+    /// Begins the lists of all nodes up to this one, which may be billions: `tick` may end it.
+    pub(crate) fn begin_lists(&mut self, node: u64, tick: &mut Tick<'_>) -> Result<(), Error> {
+        while self.offsets.len() <= node {
+            let next = node.min(self.offsets.len() + LISTS_PER_TICK);
+            tick.edges(next - self.offsets.len())?;
+            self.begin_lists_to(next)?;
+        }
+        Ok(())
     }
 
     fn begin_lists_to(&mut self, node: u64) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Limits;
 use super::digests::Digests;
-use crate::cli::Context;
+use crate::cli::{Context, say};
 use crate::commands::input::{Input, check_file, path_text, progress_over};
 use crate::error::{Exit, Result, refused};
 use crate::progress::Progress;
@@ -80,7 +80,7 @@ impl Check {
         }
         drop(progress);
         rows.finish()?;
-        troubles.iter().for_each(|trouble| eprintln!("{trouble}"));
+        troubles.iter().for_each(say);
         Ok(exit)
     }
 }

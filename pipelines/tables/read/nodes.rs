@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Order, Table};
 use crate::error::{Error, Exit, Result, quoted};
 use crate::interrupt::Interrupt;
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::recipe::Level;
 use crate::run::RunDir;
 
@@ -34,6 +34,9 @@ pub enum Direction {
     /// Nodes that are linked from here.
     Out,
 }
+
+/// Tables up to this size are verified whenever they are opened: a tenth of a second.
+const VERIFIED_BYTES: u64 = 256 << 20;
 
 /// The nodes of one level of a run, opened. A row of the table is a node, its number the node's id.
 pub struct Nodes {
@@ -59,6 +62,11 @@ impl Nodes {
                     missing.remedy("the run is not complete: run the same `crawlrank run` again")
                 }
             });
+        }
+        let files = &manifest.outputs[&name].files;
+        // A larger table would keep the user waiting for what `crawlrank verify` does.
+        if files.values().map(|file| file.bytes).sum::<u64>() <= VERIFIED_BYTES {
+            manifest::verify_output(&run, &manifest, &name)?;
         }
         let table = Table::open(&run.output(&name), interrupt)?;
         Ok(Nodes { run, level, table })
@@ -95,7 +103,12 @@ impl Nodes {
     /// # Errors
     /// Exit 2 when there is no such node, naming those beside its place.
     pub fn find(&self, name: &str) -> Result<Node<'_>> {
-        let graph = Graph::open(self.run.output(&RunDir::graph(self.level)))?;
+        let folder = self.run.output(&RunDir::graph(self.level));
+        let graph = Graph::open(&folder).map_err(|e| {
+            Error::new(Exit::Damaged, "E-GRAPH", e.to_string())
+                .at(folder)
+                .remedy("run the same `crawlrank run` again: it is made anew")
+        })?;
         if graph.num_nodes() != self.table.num_rows() {
             let found = format!(
                 "{} nodes in the graph, {} rows in the table",

@@ -265,7 +265,7 @@ proptest! {
             builder.push(u, v).unwrap();
         }
         let least = edges.iter().map(|&(u, v)| u64::from(u.max(v)) + 1).max().unwrap_or(0);
-        let imported = builder.finish((more > 0).then_some(least + more), &dir.path().join("graph")).unwrap();
+        let imported = builder.finish((more > 0).then_some(least + more), &dir.path().join("graph"), &mut keep_going).unwrap();
         imported.graph.verify().unwrap();
         let unique: BTreeSet<_> = edges.iter().copied().collect();
         let loops = unique.iter().filter(|(u, v)| u == v).count();
@@ -290,6 +290,8 @@ fn the_empty_graph_is_a_graph() {
     let out = dir.path().join("merged");
     let merged = merge_all(&[graph.dir(), graph.dir()], dir.path(), &out, 64).unwrap();
     assert!(files(merged.dir()) == files(graph.dir()));
+    let alone = merge_all(&[graph.dir()], dir.path(), &dir.path().join("alone"), 64).unwrap();
+    assert!(files(alone.dir()) == files(graph.dir()));
     let domains = fold(
         &graph,
         two_labels,
@@ -375,7 +377,7 @@ fn ids_and_names_beyond_the_limits_are_errors() {
             ..
         })
     ));
-    let result = builder.finish(Some(5), &dir.path().join("out"));
+    let result = builder.finish(Some(5), &dir.path().join("out"), &mut keep_going);
     assert!(matches!(
         result,
         Err(Error::Option {
@@ -424,4 +426,23 @@ fn the_format_is_the_documented_one() {
         ),
         Err(_) => eprintln!("skipped: no docs/formats.md beside this crate"),
     }
+}
+
+#[test]
+fn a_graph_of_many_nodes_can_be_stopped_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut builder = IdGraphBuilder::new(dir.path(), IdGraphOptions::default()).unwrap();
+    builder.push(4_000_000_000, 0).unwrap();
+    assert_eq!(builder.file_bytes(None), 16 * 4_000_000_001 + 8);
+    let mut asked = 0;
+    let stopped = builder.finish(None, &dir.path().join("out"), &mut |_| {
+        asked += 1;
+        if asked < 3 {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    assert!(matches!(stopped, Err(Error::Interrupted)));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }

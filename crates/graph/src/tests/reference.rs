@@ -1,7 +1,7 @@
 //! Real web graphs with reference answers, where the shared data is at hand.
 
 use super::ranks::exact_options;
-use super::util::go_on;
+use super::util::{go_on, keep_going};
 use crate::harmonic::Search;
 use crate::{
     Graph, HarmonicOptions, IdGraphBuilder, IdGraphOptions, SelfLoops, harmonic, pagerank,
@@ -41,7 +41,9 @@ fn import(data: &Path, name: &str, dir: &Path) -> Graph {
             .push(source.parse().unwrap(), target.parse().unwrap())
             .unwrap();
     }
-    let imported = builder.finish(None, &dir.join(name)).unwrap();
+    let imported = builder
+        .finish(None, &dir.join(name), &mut keep_going)
+        .unwrap();
     assert_eq!(imported.duplicates, 0);
     let facts: serde_json::Value =
         serde_json::from_slice(&std::fs::read(data.join(format!("{name}.facts.json"))).unwrap())

@@ -89,7 +89,7 @@ pub(super) fn id_graph(edges: &[(u32, u32)], num_nodes: u64) -> (TempDir, Graph)
         builder.push(source, target).unwrap();
     }
     let graph = builder
-        .finish(Some(num_nodes), &dir.path().join("graph"))
+        .finish(Some(num_nodes), &dir.path().join("graph"), &mut keep_going)
         .unwrap()
         .graph;
     (dir, graph)
