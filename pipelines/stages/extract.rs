@@ -208,7 +208,7 @@ impl<'a> Worker<'a> {
     ) -> Result<ShardRow> {
         let input = Watched {
             file: File::open(&shard.path).map_err(|e| Error::io(&shard.path, &e))?,
-            interrupt: &self.job.interrupt,
+            interrupt: self.job.interrupt,
             progress: &self.queue.progress,
         };
         let mut builders = self
