@@ -6,6 +6,7 @@ use crawlrank::error::{Error, Result};
 use crawlrank::manifest::Manifest;
 use crawlrank::recipe::Level;
 use crawlrank::run::RunDir;
+use crawlrank::stages::rank::Report;
 use pyo3::prelude::*;
 
 use crate::error::{damaged_table, raised};
@@ -52,7 +53,12 @@ impl Run {
     /// What one should know of the results, e.g. why a column is null.
     #[getter]
     fn notes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        Ok(self.manifest(py)?.notes)
+        let manifest = self.manifest(py)?;
+        let reports = Report::all(&self.directory, &manifest).map_err(|e| raised(py, &e))?;
+        let notes = reports
+            .iter()
+            .filter_map(|(level, report)| report.note(level));
+        Ok(notes.collect())
     }
 
     /// The hosts with their pages, degrees and scores, by id.
