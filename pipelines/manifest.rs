@@ -379,8 +379,8 @@ pub fn begin(
     Ok(commits)
 }
 
-/// Opens a run whose graphs are made to rank it again: with other parameters than before, its ranks and tables go, and
-/// its identity is that of the new ones.
+/// Opens a run whose graphs are made to rank it again: its ranks and tables go, and its identity is that of the new
+/// parameters. A ranking that was stopped goes on.
 pub fn rerank(
     run: &RunDir,
     before: Manifest,
@@ -390,7 +390,8 @@ pub fn rerank(
     let commits = Commits::new(run.clone(), before);
     let shaping = recipe.shaping();
     let run_id = run_id(&shaping, shards);
-    if commits.manifest().run_id != run_id {
+    let goes_on = !commits.manifest().complete && commits.manifest().run_id == run_id;
+    if !goes_on {
         commits.forget(&["ranks/", "tables/"])?;
     }
     commits.commit(|manifest| {
@@ -535,6 +536,19 @@ pub fn verify(run: &RunDir, check_interrupt: impl Fn() -> Result<()>) -> Result<
         wrong.push(Error::new(Exit::Damaged, "E-SHARDS", found).at(run.shards()));
     }
     Ok(wrong)
+}
+
+/// Checks the accounts of all parts before they become tables.
+///
+/// # Errors
+/// Exit 5, naming the first file that is not as it was committed.
+pub fn verify_accounts(run: &RunDir, manifest: &Manifest) -> Result<()> {
+    let parts = manifest.parts().into_iter();
+    let mut files = parts.flat_map(|part| &manifest.outputs[part].files);
+    files.try_for_each(|(name, entry)| match name.ends_with(".jsonl") {
+        true => verify_file(run, name, entry),
+        false => Ok(()),
+    })
 }
 
 /// Checks every byte of one committed output before it is built upon.

@@ -5,6 +5,7 @@ use crawlrank_graph::Graph;
 use super::Job;
 use crate::accounts;
 use crate::error::Result;
+use crate::manifest;
 use crate::progress::Progress;
 use crate::recipe::Level;
 use crate::run::{self, RunDir};
@@ -26,9 +27,15 @@ pub fn export(job: &Job) -> Result<()> {
     Ok(())
 }
 
+const SHARDS: &str = "tables/shards.parquet";
+const FAULTS: &str = "tables/faults.parquet";
+
 fn export_accounts(job: &Job, progress: &Progress) -> Result<()> {
     let run = job.commits.run();
     let manifest = job.commits.manifest();
+    if !(job.commits.has(SHARDS) && job.commits.has(FAULTS)) {
+        manifest::verify_accounts(run, &manifest)?;
+    }
     let accounts = accounts::read(run, &manifest.parts())?;
     let publish = |name: &str, write: &dyn Fn(&std::path::Path) -> Result<()>| {
         if !job.commits.has(name) {
@@ -40,10 +47,10 @@ fn export_accounts(job: &Job, progress: &Progress) -> Result<()> {
         progress.advance(1);
         Ok(())
     };
-    publish("tables/shards.parquet", &|path| {
+    publish(SHARDS, &|path| {
         shards::write(path, &manifest.run_id, &accounts)
     })?;
-    publish("tables/faults.parquet", &|path| {
+    publish(FAULTS, &|path| {
         shards::write_faults(path, &manifest.run_id, run, &accounts)
     })
 }
