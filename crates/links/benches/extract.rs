@@ -1,6 +1,6 @@
 //! How fast host pairs come out of WAT records, one core, beside inflating the same file.
 //!
-//! `WAT=file.wat.gz cargo bench -p crawlrank-links --bench extract`
+//! `CRAWLRANK_BENCH_WAT=file.wat.gz cargo bench -p crawlrank-links --bench extract`
 //!
 //! Times are CPU time of this thread's process, medians over rounds in which the candidates take turns, so that a busy machine slows all of them
 //! alike. The baseline that results are stated against elsewhere is libdeflate over the same file; here it is what `flate2` brings.
@@ -22,8 +22,8 @@ const NUM_ROUNDS: usize = 7;
 type Candidate<'a> = (String, usize, Box<dyn FnMut() -> u64 + 'a>);
 
 fn main() {
-    let Some(path) = std::env::var_os("WAT") else {
-        eprintln!("skipped: set WAT to the path of a .wat.gz file");
+    let Some(path) = std::env::var_os("CRAWLRANK_BENCH_WAT") else {
+        eprintln!("skipped: set CRAWLRANK_BENCH_WAT to the path of a .wat.gz file");
         return;
     };
     let compressed = std::fs::read(Path::new(&path)).expect("the file can be read");

@@ -1,6 +1,6 @@
 //! Reading every record of a WAT file, next to libdeflate alone over the same bytes: CPU time, one thread.
 //!
-//! `cargo bench -p crawlrank-warc --bench iterate -- FILE.wat.gz` (or `CRAWLRANK_WAT=FILE.wat.gz`). The file must be
+//! `cargo bench -p crawlrank-warc --bench iterate -- FILE.wat.gz` (or `CRAWLRANK_BENCH_WAT=FILE.wat.gz`). The file must be
 //! made of gzip members of one record each, as Common Crawl writes them.
 
 #[path = "../src/inflate.rs"]
@@ -22,10 +22,10 @@ fn main() {
         .skip(1)
         .find(|argument| !argument.starts_with("--"));
     let Some(path) = argument
-        .or_else(|| std::env::var("CRAWLRANK_WAT").ok())
+        .or_else(|| std::env::var("CRAWLRANK_BENCH_WAT").ok())
         .map(PathBuf::from)
     else {
-        println!("skipped: no file; give a WAT file as argument or in CRAWLRANK_WAT");
+        println!("skipped: no file; give a WAT file as argument or in CRAWLRANK_BENCH_WAT");
         return;
     };
     let (mut alone, mut reader) = (Vec::new(), Vec::new());
