@@ -187,6 +187,11 @@ fn damaged(message: &str) -> Step {
         "incorrect length check" => FaultKind::BadLength,
         _ => FaultKind::BadDeflate,
     };
+    // What the inflater says when it found the damage at the end of the call before.
+    let message = match message {
+        "repeated call with bad state" => "invalid deflate data",
+        other => other,
+    };
     Step::Damaged(kind, format!("gzip member does not verify: {message}"))
 }
 
