@@ -16,6 +16,7 @@ use crate::error::{Error, Exit, Result};
 use crate::recipe::{Recipe, Shaping};
 use crate::run::RunDir;
 use crate::shard::Shard;
+use crate::stages::rank::Report;
 
 /// Version of the run directory's layout and files.
 pub const FORMAT: u32 = 1;
@@ -372,7 +373,7 @@ pub fn begin(
         }
     }
     let commits = Commits::new(run.clone(), manifest.unwrap_or(planned));
-    commits.commit(|manifest| manifest.outputs.retain(|_, output| is_present(run, output)))?;
+    commits.commit(|manifest| keep_present(run, manifest))?;
     let listed = commits.manifest();
     run.clean(|name| listed.outputs.contains_key(name))?;
     write_plan(&commits, shards, recipe_toml)?;
@@ -390,13 +391,18 @@ pub fn rerank(
     let commits = Commits::new(run.clone(), before);
     let shaping = recipe.shaping();
     let run_id = run_id(&shaping, shards);
-    let goes_on = !commits.manifest().complete && commits.manifest().run_id == run_id;
+    let now = commits.manifest();
+    let reports = Report::all(run, &now)?;
+    let is_whole = reports
+        .values()
+        .all(|report| report.harmonic_left_out.is_none());
+    let goes_on = !now.complete && now.run_id == run_id && is_whole;
     if !goes_on {
         commits.forget(&["ranks/", "tables/"])?;
     }
     commits.commit(|manifest| {
         (manifest.shaping, manifest.run_id) = (shaping, run_id);
-        manifest.outputs.retain(|_, output| is_present(run, output));
+        keep_present(run, manifest);
     })?;
     let listed = commits.manifest();
     run.clean(|name| listed.outputs.contains_key(name))?;
@@ -404,12 +410,15 @@ pub fn rerank(
     Ok(commits)
 }
 
+/// Files that every start writes anew: off the list first, so that a kill between leaves no file that differs from it.
+const PLAN: [&str; 2] = ["run.toml", "shards.jsonl"];
+
 /// Writes the recipe and the list of shards, and lists both.
 fn write_plan(commits: &Commits, shards: &[Shard], recipe_toml: &str) -> Result<()> {
     let run = commits.run();
     run.write(&run.recipe(), recipe_toml.as_bytes())?;
     run.write(&run.shards(), shard_lines(shards).as_bytes())?;
-    for name in ["run.toml", "shards.jsonl"] {
+    for name in PLAN {
         let files = list_files(run, name)?;
         commits.commit(|manifest| {
             manifest.outputs.insert(
@@ -422,6 +431,12 @@ fn write_plan(commits: &Commits, shards: &[Shard], recipe_toml: &str) -> Result<
         })?;
     }
     Ok(())
+}
+
+/// Takes off the list what is to be made again: outputs that went away, and the files that every start writes.
+fn keep_present(run: &RunDir, manifest: &mut Manifest) {
+    let keeps = |name: &str, output: &Output| !PLAN.contains(&name) && is_present(run, output);
+    manifest.outputs.retain(|name, output| keeps(name, output));
 }
 
 /// An output whose files went away, or have another length, is made again.

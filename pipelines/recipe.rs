@@ -319,6 +319,11 @@ impl Recipe {
             self.level.insert(0, Level::Host);
         }
         check_threads(self.threads)?;
+        if self.tmp.as_ref().is_some_and(|tmp| tmp.to_str().is_none()) {
+            return Err(Error::usage(
+                "`tmp` is no text, and the recipe is a text file",
+            ));
+        }
         check_ranking(self.damping, self.tolerance, self.max_iterations)?;
         if !(4..=16).contains(&self.harmonic_log2m) {
             return Err(Error::usage(format!(

@@ -233,6 +233,7 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
             .components()
             .filter_map(|part| match part {
                 Component::Normal(name) => Some(escaped(name.as_encoded_bytes())),
+                Component::ParentDir => Some("..".to_owned()),
                 _ => None,
             })
             .collect();
@@ -258,6 +259,15 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
             if doubled.contains(name) {
                 *name = ends(path, components);
             }
+        }
+    }
+    // Bytes that are no text can look alike when they are escaped.
+    let mut seen = BTreeMap::new();
+    for name in &mut names {
+        let count = seen.entry(name.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 {
+            name.push_str(&format!(" ({count})"));
         }
     }
     names
@@ -306,6 +316,8 @@ mod tests {
     fn a_name_is_the_shortest_end_that_no_other_path_has() {
         let paths = ["/a/x/1.wat", "/b/x/1.wat", "/a/2.wat"].map(PathBuf::from);
         assert_eq!(names(&paths), ["a/x/1.wat", "b/x/1.wat", "2.wat"]);
+        let paths = ["/d/a/../x/1.wat", "/d/a/x/1.wat"].map(PathBuf::from);
+        assert_eq!(names(&paths), ["../x/1.wat", "a/x/1.wat"]);
     }
 
     #[test]

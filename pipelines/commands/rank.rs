@@ -17,6 +17,7 @@ use crate::memory;
 use crate::recipe::Recipe;
 use crate::rows;
 use crate::run::{self, RunDir};
+use crate::stages;
 use crate::stages::rank::{self, Options, Scores};
 use crate::tables::nodes::{self, MappedScores, reversed};
 
@@ -151,7 +152,10 @@ impl Rank {
         for name in ["run.toml", "shards.jsonl"] {
             manifest::verify_output(&run, &before, name)?;
         }
-        let recipe = self.recipe(Recipe::open(&run.recipe())?)?;
+        let recipe = self.recipe(Recipe {
+            tmp: None, // ranking needs no scratch, and the folder may be gone
+            ..Recipe::open(&run.recipe())?
+        })?;
         // Whatever can be refused is refused before the ranks that are there go away.
         for &level in &recipe.level {
             let name = RunDir::graph(level);
@@ -166,7 +170,7 @@ impl Rank {
         }
         let shards = manifest::read_shards(&run)?;
         let commits = manifest::rerank(&run, before, &recipe, &shards)?;
-        super::run::work(&recipe, &shards, &commits, context)?.print(context)
+        super::run::work(&recipe, &shards, &commits, stages::rank_all, context)?.print(context)
     }
 }
 

@@ -88,14 +88,15 @@ pub fn execute(
     let run = RunDir::new(out);
     let _lock = run.lock()?;
     let commits = manifest::begin(&run, recipe.shaping(), shards, &recipe.to_toml())?;
-    work(recipe, shards, &commits, context)
+    work(recipe, shards, &commits, stages::run_all, context)
 }
 
-/// Does every stage that is not yet done. The caller holds the lock.
+/// Does the stages that are not yet done. The caller holds the lock.
 pub fn work(
     recipe: &Recipe,
     shards: &[Shard],
     commits: &manifest::Commits,
+    stages: fn(&Job) -> Result<Outcome>,
     context: &Context,
 ) -> Result<Summary> {
     let run = commits.run();
@@ -113,7 +114,7 @@ pub fn work(
         pool: &pool,
         scratch: scratch.0.clone(),
     };
-    let outcome = stages::run_all(&job)?;
+    let outcome = stages(&job)?;
     drop(scratch);
     run.remove("tmp")?;
     Summary::new(run, &commits.manifest(), outcome)

@@ -36,7 +36,9 @@ impl Status {
 pub(super) fn print(run: &RunDir, holder: Option<String>, context: &Context) -> Result<()> {
     let manifest = Manifest::open(run)?;
     let rows = accounts::read(run, &manifest.parts())?;
-    let shards = Outcome::of(&rows, Recipe::open(&run.recipe())?.max_bad_records);
+    // A run that was killed at its very start has no recipe yet, and nothing to judge by it.
+    let recipe = Recipe::open(&run.recipe()).unwrap_or_default();
+    let shards = Outcome::of(&rows, recipe.max_bad_records);
     let reports = Report::all(run, &manifest)?;
     let notes = reports
         .iter()

@@ -1,6 +1,7 @@
 //! `crawlrank synth`: realistic test shards with their truth beside them.
 
 use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::{fs, io};
 
@@ -12,8 +13,8 @@ use crate::error::{Error, Exit, Result};
 use crate::escape::shown_path;
 use crate::progress::Progress;
 use crate::recipe::check_threads;
+use crate::rows;
 use crate::synth::{self, Kind, Summary, SynthOptions};
-use crate::{rows, run};
 
 /// Makes realistic test shards.
 #[derive(Debug, Args)]
@@ -84,15 +85,22 @@ pub(super) fn generate(options: &SynthOptions, context: &Context) -> Result<Summ
             .at(out)
             .remedy("choose another --out"));
     }
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    let scratch = out.with_file_name(format!(".tmp-{name}"));
-    run::remove(&scratch)?;
+    let whole = std::path::absolute(out).map_err(|e| Error::cannot_create(out, &e))?;
+    let (Some(parent), Some(_)) = (whole.parent(), whole.file_name()) else {
+        return Err(Error::usage("no name for a new folder").at(out));
+    };
+    fs::create_dir_all(parent).map_err(|e| Error::cannot_create(parent, &e))?;
+    let scratch = tempfile::Builder::new()
+        .prefix(".tmp-synth-")
+        .permissions(fs::Permissions::from_mode(0o777)) // less the umask, as for any folder
+        .tempdir_in(parent)
+        .map_err(|e| Error::cannot_create(parent, &e))?;
     let captures =
         u64::from(options.shards) * u64::from(options.pages_per_shard) * options.kinds.len() as u64;
     let progress = Progress::start(context.progress, "synth", "pages", captures);
     let made = synth::generate(
         &SynthOptions {
-            out: scratch.clone(),
+            out: scratch.path().to_owned(),
             ..options.clone()
         },
         &|pages| {
@@ -103,13 +111,10 @@ pub(super) fn generate(options: &SynthOptions, context: &Context) -> Result<Summ
             }
         },
     );
-    let made = made.map_err(Error::from).and_then(|summary| {
-        fs::rename(&scratch, out).map_err(|e| Error::cannot_create(out, &e))?;
-        Ok(summary)
-    });
     if made.is_err() {
-        run::remove(&scratch)?;
         context.interrupt.check()?;
     }
-    made
+    let made = made?;
+    fs::rename(scratch.path(), &whole).map_err(|e| Error::cannot_create(out, &e))?;
+    Ok(made)
 }

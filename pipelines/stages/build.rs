@@ -7,6 +7,7 @@ use crawlrank_graph::{BuilderOptions, FoldOptions, Graph, GraphBuilder, MergeOpt
 
 use super::Job;
 use crate::error::Result;
+use crate::manifest;
 use crate::progress::{Progress, Show};
 use crate::recipe::Level;
 use crate::run::RunDir;
@@ -86,6 +87,8 @@ fn empty_graph(job: &Job, out: &Path) -> Result<()> {
 }
 
 fn fold_hosts(job: &Job, out: &Path) -> Result<()> {
+    let manifest = job.commits.manifest();
+    manifest::verify_output(job.commits.run(), &manifest, &RunDir::graph(Level::Host))?;
     let hosts = Graph::open(job.commits.run().output(&RunDir::graph(Level::Host)))?;
     let private = job.recipe.private_suffixes;
     let domain_of =

@@ -4,6 +4,7 @@
 //! and changes nothing: merging is associative, so the graph of all parts is the same for every grouping. A kill costs
 //! the shards in work and those finished since the last commit, which is due after 2 % of the time spent so far, two seconds at least.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -18,7 +19,7 @@ use crawlrank_warc::http::Head;
 use crawlrank_warc::{Reader, Record, RecordType};
 
 use super::Job;
-use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
+use crate::accounts::{self, AccountWriter, FaultRow, Located, Outcome, ShardRow};
 use crate::error::{self, Error, Exit, Result};
 use crate::interrupt::Interrupt;
 use crate::memory::WorkerShare;
@@ -39,12 +40,22 @@ pub fn extract(job: &Job) -> Result<Outcome> {
         .filter(|index| !done.contains(index))
         .collect();
     if !pending.is_empty() {
-        // What was made without these shards, such as one that could not be read the last time, is made anew.
-        job.commits.forget(&["graph/", "ranks/", "tables/"])?;
         read_pending(job, &pending)?;
     }
-    let accounts = accounts::read(job.commits.run(), &job.commits.manifest().parts())?;
-    Ok(Outcome::of(&accounts, job.recipe.max_bad_records))
+    outcome(job)
+}
+
+/// The accounts of all shards that were read, or tried.
+fn read_accounts(job: &Job) -> Result<Vec<Located>> {
+    accounts::read(job.commits.run(), &job.commits.manifest().parts())
+}
+
+/// Sums up what is committed, reading nothing.
+pub fn outcome(job: &Job) -> Result<Outcome> {
+    Ok(Outcome::of(
+        &read_accounts(job)?,
+        job.recipe.max_bad_records,
+    ))
 }
 
 fn read_pending(job: &Job, pending: &[u32]) -> Result<()> {
@@ -56,7 +67,13 @@ fn read_pending(job: &Job, pending: &[u32]) -> Result<()> {
         .sum();
     let progress = Progress::start(job.progress, "extract", "bytes", bytes);
     let next_part = job.commits.manifest().next_part();
+    let failed_before = read_accounts(job)?
+        .into_iter()
+        .filter(|account| account.row.again)
+        .map(|account| account.row.shard)
+        .collect();
     let queue = Queue {
+        failed_before,
         pending,
         next: AtomicUsize::new(0),
         next_part: AtomicU64::new(next_part),
@@ -87,6 +104,8 @@ fn read_pending(job: &Job, pending: &[u32]) -> Result<()> {
 /// Shards to read, shared by the workers.
 struct Queue<'a> {
     pending: &'a [u32],
+    /// Names of shards that could not be read the last time.
+    failed_before: BTreeSet<String>,
     next: AtomicUsize,
     next_part: AtomicU64,
     started: Instant,
@@ -146,7 +165,12 @@ impl<'a> Worker<'a> {
             if part.accounts.num_shards() > 0 {
                 let (folder, shards) = part.finish(&self)?;
                 let name = RunDir::part(number);
+                // What was made without these shards, if anything, is made anew.
+                self.job.commits.forget(&["graph/", "ranks/", "tables/"])?;
                 self.job.commits.publish(&folder, &name, shards)?;
+            } else {
+                run::remove(&part.folder)?;
+                run::remove(&part.shards_folder)?;
             }
             if ended? {
                 return Ok(());
@@ -167,7 +191,11 @@ impl<'a> Worker<'a> {
             let shard = &self.job.shards[index as usize];
             let graphs = part.shards_folder.join(index.to_string());
             let row = self.read_shard_guarded(shard, &graphs, &mut part.accounts)?;
-            part.add(index, row, graphs);
+            if row.again && self.queue.failed_before.contains(&row.shard) {
+                part.accounts.forget()?; // nothing new: its account stands, and so does what was made without it
+            } else {
+                part.add(index, row, graphs);
+            }
         }
         Ok(false)
     }
@@ -506,6 +534,11 @@ mod tests {
         assert_eq!(outcome.bad_shards.len(), 1);
         assert_eq!(outcome.pages, 3);
         assert!(commits.has("tables/hosts.parquet"));
+
+        let before = commits.manifest();
+        let again = stages::run_all(&first).unwrap();
+        assert_eq!(again.bad_shards.len(), 1);
+        assert_eq!(commits.manifest().outputs, before.outputs);
 
         let second = job(&recipe, &shards, &commits, &interrupt, &pool);
         let outcome = stages::run_all(&second).unwrap();

@@ -65,9 +65,16 @@ pub fn run_all(job: &Job) -> Result<Outcome> {
     let outcome = commits.timed("extract", || extract::extract(job))?;
     outcome.check(job.recipe, commits.run())?;
     commits.timed("build", || job.pool.install(|| build::build(job)))?;
+    rank_all(job)?;
+    Ok(outcome)
+}
+
+/// Ranks and exports what is not yet ranked or exported.
+pub fn rank_all(job: &Job) -> Result<Outcome> {
+    let commits = job.commits;
     verify_graphs(job)?;
     commits.timed("rank", || job.pool.install(|| rank::rank(job)))?;
     commits.timed("export", || job.pool.install(|| export::export(job)))?;
     commits.commit(|manifest| manifest.complete = true)?;
-    Ok(outcome)
+    extract::outcome(job)
 }

@@ -79,8 +79,8 @@ impl IdGraphBuilder {
         self.sorter.push(Record::new(source, target, 1))
     }
 
-    /// Returns the bytes of the graph's files for so many nodes, or for the largest id + 1; duplicates count, so it is
-    /// the most they can be.
+    /// Returns the bytes of the arrays for so many nodes, or for the largest id + 1; duplicates count, so it is about the
+    /// most they can be.
     pub fn file_bytes(&self, num_nodes: Option<u64>) -> u64 {
         let least = self.max_id.map_or(0, |id| u64::from(id) + 1);
         16 * num_nodes.unwrap_or(least).max(least) + 8 * self.sorter.pushed()
