@@ -147,7 +147,26 @@ fn verify_run(target: &Path, context: &Context) -> Result<Found> {
         progress.advance(1);
         context.interrupt.check()
     })?;
-    Ok(Found::in_files(files().map(|file| file.bytes).sum(), wrong))
+    // The arrays of a graph are listed by its `graph.json` alone.
+    let listed: u64 = files().map(|file| file.bytes).sum();
+    let arrays: u64 = manifest
+        .outputs
+        .values()
+        .flat_map(|output| output.files.keys())
+        .filter_map(|name| name.strip_suffix("/graph.json"))
+        .map(|graph| array_bytes(&run.output(graph)))
+        .sum();
+    Ok(Found::in_files(listed + arrays, wrong))
+}
+
+/// Bytes of the arrays in a folder; one that cannot be read is told of by its checksums.
+fn array_bytes(graph: &Path) -> u64 {
+    let arrays = fs::read_dir(graph).into_iter().flatten().flatten();
+    let arrays = arrays.filter(|file| file.path().extension().is_some_and(|end| end == "npy"));
+    arrays
+        .filter_map(|file| file.metadata().ok())
+        .map(|file| file.len())
+        .sum()
 }
 
 fn verify_graph(target: &Path) -> Result<Found> {
