@@ -181,7 +181,7 @@ fn killed_runs_end_with_the_bytes_of_an_undisturbed_one() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    assert!(kills >= 5, "only {kills} of 10 kills met a running program");
+    assert!(kills >= 3, "only {kills} of 10 kills met a running program");
     let status = command.status().unwrap();
     assert_eq!(status.code(), Some(0));
     assert_same_results(&killed, &whole);
