@@ -144,10 +144,10 @@ impl Manifest {
         })
     }
 
-    /// Says whether a file is committed.
-    pub fn lists(&self, file: &str) -> bool {
-        let mut outputs = self.outputs.values();
-        outputs.any(|output| output.files.contains_key(file))
+    /// Says whether a file of an output is committed.
+    pub fn lists(&self, output: &str, file: &str) -> bool {
+        let output = self.outputs.get(output);
+        output.is_some_and(|output| output.files.contains_key(file))
     }
 
     /// Says how `other` differs in what shapes results, parameter by parameter.

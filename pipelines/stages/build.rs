@@ -46,9 +46,9 @@ fn merge_parts(job: &Job, level: Level, out: &Path) -> Result<()> {
     let parts: Vec<PathBuf> = manifest
         .parts()
         .into_iter()
-        .map(|part| format!("{part}/graph/{}", level.as_str()))
-        .filter(|graph| manifest.lists(&format!("{graph}/graph.json")))
-        .map(|graph| run.output(&graph))
+        .map(|part| (part, format!("{part}/graph/{}", level.as_str())))
+        .filter(|(part, graph)| manifest.lists(part, &format!("{graph}/graph.json")))
+        .map(|(_, graph)| run.output(&graph))
         .collect();
     if parts.is_empty() {
         return empty_graph(job, out);

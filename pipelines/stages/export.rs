@@ -70,7 +70,7 @@ fn export_level(job: &Job, level: Level, progress: &Progress) -> Result<()> {
             &manifest.run_id,
             level,
             &graph,
-            Some(&scores),
+            &scores,
             job.recipe.private_suffixes,
             || job.interrupt.check(),
         )?;

@@ -65,16 +65,20 @@ pub fn run_all(job: &Job) -> Result<Outcome> {
     let outcome = commits.timed("extract", || extract::extract(job))?;
     outcome.check(job.recipe, commits.run())?;
     commits.timed("build", || job.pool.install(|| build::build(job)))?;
-    rank_all(job)?;
+    rank_and_export(job)?;
     Ok(outcome)
 }
 
-/// Ranks and exports what is not yet ranked or exported.
+/// Does everything that is not yet done with graphs that are there, and reads no shard.
 pub fn rank_all(job: &Job) -> Result<Outcome> {
+    rank_and_export(job)?;
+    extract::outcome(job)
+}
+
+fn rank_and_export(job: &Job) -> Result<()> {
     let commits = job.commits;
     verify_graphs(job)?;
     commits.timed("rank", || job.pool.install(|| rank::rank(job)))?;
     commits.timed("export", || job.pool.install(|| export::export(job)))?;
-    commits.commit(|manifest| manifest.complete = true)?;
-    extract::outcome(job)
+    commits.commit(|manifest| manifest.complete = true)
 }

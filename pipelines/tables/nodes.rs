@@ -97,20 +97,16 @@ pub fn write(
     run_id: &str,
     level: Level,
     graph: &Graph,
-    scores: Option<&MappedScores>,
+    scores: &MappedScores,
     private_suffixes: bool,
     check: impl Fn() -> Result<()>,
 ) -> Result<()> {
     let mut table = TableWriter::create(path, schema(level), run_id)?;
-    let nodes = graph.num_nodes();
-    let mut first = 0;
-    while first < nodes {
-        let ids = first..batch_end(graph, first);
+    for ids in batches(graph) {
         check()?;
         let mut columns = names(level, graph, ids.clone(), private_suffixes)?;
-        columns.extend(score_arrays(graph, scores, ids.clone())?);
+        columns.extend(score_arrays(graph, scores, ids));
         table.write(columns)?;
-        first = ids.end;
     }
     table.finish()
 }
@@ -118,7 +114,17 @@ pub fn write(
 /// Bytes of names in a batch: names of pages may have kilobytes each.
 const BATCH_NAME_BYTES: usize = 2 << 20;
 
-/// Where the batch ends that begins with node `first`: a function of the graph alone.
+/// The nodes of a graph, a batch of the table at a time: a function of the graph alone.
+fn batches(graph: &Graph) -> impl Iterator<Item = Ids> + '_ {
+    let mut first = 0;
+    std::iter::from_fn(move || {
+        let ids = first..batch_end(graph, first);
+        first = ids.end;
+        (!ids.is_empty()).then_some(ids)
+    })
+}
+
+/// Where the batch ends that begins with node `first`.
 fn batch_end(graph: &Graph, first: u64) -> u64 {
     let last = graph.num_nodes().min(first + BATCH_ROWS as u64);
     let Some(names) = graph.names() else {
@@ -201,32 +207,32 @@ fn numbers<T>(array: Option<&[T]>, ids: Ids, number: impl Fn(&T) -> i64) -> Arra
     })
 }
 
-fn score_arrays(graph: &Graph, scores: Option<&MappedScores>, ids: Ids) -> Result<Vec<ArrayRef>> {
+fn score_arrays(graph: &Graph, scores: &MappedScores, ids: Ids) -> Vec<ArrayRef> {
     let (incoming, outgoing) = (graph.incoming(), graph.outgoing());
     let in_degrees = ids.clone().map(|id| incoming.degree(id as u32) as i64);
     let out_degrees = ids.clone().map(|id| outgoing.degree(id as u32) as i64);
     let range = ids.start as usize..ids.end as usize;
-    let score = |column: Option<&Column<f64>>| -> ArrayRef {
-        match column {
-            Some(column) => Arc::new(Float64Array::from(column[range.clone()].to_vec())),
-            None => new_null_array(&DataType::Float64, range.len()),
-        }
+    let score = |column: &Column<f64>| -> ArrayRef {
+        Arc::new(Float64Array::from(column[range.clone()].to_vec()))
     };
-    let position = |column: Option<&Column<i64>>| -> ArrayRef {
-        match column {
-            Some(column) => Arc::new(Int64Array::from(column[range.clone()].to_vec())),
-            None => new_null_array(&DataType::Int64, range.len()),
-        }
+    let position = |column: &Column<i64>| -> ArrayRef {
+        Arc::new(Int64Array::from(column[range.clone()].to_vec()))
     };
-    let harmonic = scores.and_then(|scores| scores.harmonic.as_ref());
-    Ok(vec![
+    let (harmonic, harmonic_pos) = match &scores.harmonic {
+        Some((values, positions)) => (score(values), position(positions)),
+        None => (
+            new_null_array(&DataType::Float64, range.len()),
+            new_null_array(&DataType::Int64, range.len()),
+        ),
+    };
+    vec![
         Arc::new(Int64Array::from_iter_values(in_degrees)),
         Arc::new(Int64Array::from_iter_values(out_degrees)),
-        score(scores.map(|scores| &scores.pagerank)),
-        position(scores.map(|scores| &scores.pagerank_pos)),
-        score(harmonic.map(|(values, _)| values)),
-        position(harmonic.map(|(_, positions)| positions)),
-    ])
+        score(&scores.pagerank),
+        position(&scores.pagerank_pos),
+        harmonic,
+        harmonic_pos,
+    ]
 }
 
 /// The schema of `ranks.parquet`, which ranking a graph alone writes.
@@ -243,10 +249,7 @@ pub fn ranks_schema(named: bool) -> Schema {
 pub fn write_ranks(path: &Path, graph: &Graph, scores: &MappedScores) -> Result<()> {
     let names = graph.names();
     let mut table = TableWriter::create(path, ranks_schema(names.is_some()), "")?;
-    let nodes = graph.num_nodes();
-    let mut first = 0;
-    while first < nodes {
-        let ids = first..batch_end(graph, first);
+    for ids in batches(graph) {
         let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(
             ids.clone().map(|id| id as i64),
         ))];
@@ -256,9 +259,8 @@ pub fn write_ranks(path: &Path, graph: &Graph, scores: &MappedScores) -> Result<
                 .map(|id| String::from_utf8_lossy(names.get(id as u32)));
             columns.push(Arc::new(StringArray::from_iter_values(names)));
         }
-        columns.extend(score_arrays(graph, Some(scores), ids.clone())?);
+        columns.extend(score_arrays(graph, scores, ids));
         table.write(columns)?;
-        first = ids.end;
     }
     table.finish()
 }
