@@ -1,0 +1,147 @@
+//! From what came of fetching `/robots.txt` to what may be fetched (RFC 9309, sections 2.3 and 2.4).
+
+use core::time::Duration;
+
+use crate::robots::{ParseOptions, RobotsTxt};
+
+/// How the fetch of a robots.txt ended, redirects followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// A response came; of one that is not 2xx the body does not matter.
+    Response {
+        /// The status code of the last response.
+        status: u16,
+        /// Its body, decoded; may be cut beyond the limit of [`ParseOptions`].
+        body: &'a [u8],
+    },
+    /// No response: name resolution, connection, or time ran out.
+    Unreachable,
+}
+
+/// One fetch of a robots.txt, and what is known of those before.
+#[derive(Clone, Copy, Debug)]
+pub struct Fetch<'a> {
+    /// How it ended.
+    pub outcome: Outcome<'a>,
+    /// How many redirects were followed, to whichever authority.
+    pub redirects: u32,
+    /// How long ago it was.
+    pub age: Duration,
+    /// For how long the file has been unreachable without a break, this fetch included.
+    pub unreachable_for: Duration,
+}
+
+impl<'a> Fetch<'a> {
+    /// A response that came just now, without redirects.
+    #[must_use]
+    pub fn response(status: u16, body: &'a [u8]) -> Fetch<'a> {
+        let outcome = Outcome::Response { status, body };
+        Fetch {
+            outcome,
+            redirects: 0,
+            age: Duration::ZERO,
+            unreachable_for: Duration::ZERO,
+        }
+    }
+
+    /// A fetch that just failed, for the first time.
+    #[must_use]
+    pub fn unreachable() -> Fetch<'a> {
+        Fetch {
+            outcome: Outcome::Unreachable,
+            ..Fetch::response(0, b"")
+        }
+    }
+}
+
+/// Redirects that are followed at least; beyond them the file counts as unavailable (section 2.3.1.2).
+pub const MAX_REDIRECTS: u32 = 5;
+
+/// How long an answer may be used without fetching again (section 2.4).
+pub const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long an unreachable file forbids everything; after that it counts as unavailable (section 2.3.1.4 says "a
+/// reasonably long period of time (for example, 30 days)").
+pub const MAX_UNREACHABLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What may be fetched from a site.
+#[derive(Clone, Debug)]
+pub enum Access<'a> {
+    /// What the rules of the file say.
+    Rules(RobotsTxt<'a>),
+    /// Everything: there is no file (section 2.3.1.3, "Unavailable").
+    AllowAll,
+    /// Nothing for now: nobody knows what the file says (section 2.3.1.4, "Unreachable").
+    DisallowAll,
+}
+
+impl<'a> Access<'a> {
+    /// What follows from a fetch:
+    ///
+    /// | outcome | access |
+    /// |---|---|
+    /// | 2xx | the rules of the body |
+    /// | a redirect that was not followed to its end: more than five, or without a target | allow all |
+    /// | 4xx but 429, 401 and 403 too | allow all |
+    /// | 429, 5xx, other codes, no response | disallow all; after 30 days without a break allow all |
+    ///
+    /// RFC 9309 counts 429 among 4xx; Google, and we, take it for what it says: ask later.
+    #[must_use]
+    pub fn from_fetch(fetch: &Fetch<'a>) -> Access<'a> {
+        Access::from_fetch_with(fetch, &ParseOptions::default())
+    }
+
+    /// The same, the body parsed with other than the default options.
+    #[must_use]
+    pub fn from_fetch_with(fetch: &Fetch<'a>, options: &ParseOptions) -> Access<'a> {
+        match fetch.outcome {
+            Outcome::Response { .. } if fetch.redirects > MAX_REDIRECTS => Access::AllowAll,
+            Outcome::Response {
+                status: 200..=299,
+                body,
+            } => Access::Rules(RobotsTxt::parse_with(body, options)),
+            Outcome::Response {
+                status: 300..=399, ..
+            } => Access::AllowAll,
+            Outcome::Response {
+                status: status @ 400..=499,
+                ..
+            } if status != 429 => Access::AllowAll,
+            Outcome::Response { .. } | Outcome::Unreachable
+                if fetch.unreachable_for > MAX_UNREACHABLE =>
+            {
+                Access::AllowAll
+            }
+            Outcome::Response { .. } | Outcome::Unreachable => Access::DisallowAll,
+        }
+    }
+
+    /// Whether an agent may fetch a URL of the site.
+    #[must_use]
+    pub fn allowed(&self, agent: &str, url: impl AsRef<[u8]>) -> bool {
+        match self {
+            Access::Rules(robots) => robots.agent(agent).allowed(url),
+            Access::AllowAll => true,
+            Access::DisallowAll => false,
+        }
+    }
+
+    /// The name that tables use: `rules`, `allow_all` or `disallow_all`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Access::Rules(_) => "rules",
+            Access::AllowAll => "allow_all",
+            Access::DisallowAll => "disallow_all",
+        }
+    }
+}
+
+impl Fetch<'_> {
+    /// For how long its answer may still be used; zero: fetch again. If that fails, go on with the old rules, and count
+    /// in [`Fetch::unreachable_for`] how long it has been so.
+    #[must_use]
+    pub fn fresh_for(&self) -> Duration {
+        MAX_AGE.saturating_sub(self.age)
+    }
+}

@@ -1,0 +1,149 @@
+//! One spelling for each path, so that rules and URLs compare octet by octet (RFC 9309, section 2.2.2).
+//!
+//! - Unreserved octets (RFC 3986, section 2.3) stand for themselves: `%7E` becomes `~`, `%62` becomes `b`.
+//! - Reserved octets (section 2.2) keep the spelling they have: `%2F` is not `/`.
+//! - Every other octet is percent-encoded, in upper case: `ツ` becomes `%E3%83%84`, `%e3` becomes `%E3`.
+//! - `*` and `$` of a URL become `%2A` and `%24`, which is how a rule spells the literal characters (section 2.2.3).
+//! - A `%` that no two hexadecimal digits follow is left as it is.
+
+use alloc::vec::Vec;
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Unreserved,
+    Reserved,
+    /// `*` and `$`, reserved octets that are operators in a rule.
+    Operator,
+    Other,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                Class::Unreserved
+            }
+            b'*' | b'$' => Class::Operator,
+            b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@' => Class::Reserved,
+            b'!' | b'&' | b'\'' | b'(' | b')' | b'+' | b',' | b';' | b'=' => Class::Reserved,
+            b'%' => Class::Reserved, // reached only where no escape begins
+            _ => Class::Other,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+fn hex_value(digit: u8) -> Option<u8> {
+    (digit as char).to_digit(16).map(|value| value as u8)
+}
+
+/// The octet that an escape at the start of `bytes` stands for.
+fn escape(bytes: &[u8]) -> Option<u8> {
+    match bytes {
+        [b'%', high, low, ..] => Some(hex_value(*high)? << 4 | hex_value(*low)?),
+        _ => None,
+    }
+}
+
+fn push_escaped(octet: u8, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[
+        b'%',
+        HEX[usize::from(octet >> 4)],
+        HEX[usize::from(octet & 15)],
+    ]);
+}
+
+/// Takes one octet, spelled either way, off the front of `bytes` and appends its canonical spelling.
+#[inline]
+fn push_octet(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    match escape(bytes) {
+        Some(octet) if CLASSES[usize::from(octet)] == Class::Unreserved => {
+            out.push(octet);
+            3
+        }
+        Some(octet) => {
+            push_escaped(octet, out);
+            3
+        }
+        None => {
+            match CLASSES[usize::from(bytes[0])] {
+                Class::Unreserved | Class::Reserved => out.push(bytes[0]),
+                Class::Operator | Class::Other => push_escaped(bytes[0], out),
+            }
+            1
+        }
+    }
+}
+
+/// Appends the canonical form of a URL's path and query.
+pub(crate) fn canonical_path(path: &[u8], out: &mut Vec<u8>) {
+    out.reserve(path.len() + path.len() / 4);
+    let mut at = 0;
+    while at < path.len() {
+        at += push_octet(&path[at..], out);
+    }
+}
+
+/// Whether a path is in its canonical form already, as paths that come from links nearly always are.
+pub(crate) fn is_canonical_path(path: &[u8]) -> bool {
+    let mut at = 0;
+    while at < path.len() {
+        let byte = path[at];
+        match CLASSES[usize::from(byte)] {
+            Class::Operator | Class::Other => return false,
+            Class::Reserved if byte == b'%' => {
+                if let Some(octet) = escape(&path[at..]) {
+                    let lower =
+                        path[at + 1].is_ascii_lowercase() || path[at + 2].is_ascii_lowercase();
+                    if lower || CLASSES[usize::from(octet)] == Class::Unreserved {
+                        return false;
+                    }
+                }
+            }
+            Class::Unreserved | Class::Reserved => {}
+        }
+        at += 1;
+    }
+    true
+}
+
+/// What [`canonical_pattern`] found in a rule.
+pub(crate) struct Pattern {
+    /// Specificity: octets of the canonical pattern, operators and a literal `$` counting one.
+    pub(crate) octets: usize,
+    /// Whether it holds `*`, or ends with `$`: it must be matched as a pattern, or its octets are not its length.
+    pub(crate) is_special: bool,
+}
+
+/// Appends the canonical form of a rule's pattern: `*` and a last `$` are operators and stay, a `$` elsewhere is the
+/// literal character.
+pub(crate) fn canonical_pattern(pattern: &[u8], out: &mut Vec<u8>) -> Pattern {
+    let start = out.len();
+    let (mut is_special, mut literal_dollars) = (false, 0);
+    let mut at = 0;
+    while at < pattern.len() {
+        match pattern[at] {
+            b'*' => out.push(b'*'),
+            b'$' if at + 1 == pattern.len() => out.push(b'$'),
+            b'$' => {
+                literal_dollars += 1;
+                push_escaped(b'$', out);
+            }
+            _ => {
+                at += push_octet(&pattern[at..], out);
+                continue;
+            }
+        }
+        is_special = true;
+        at += 1;
+    }
+    Pattern {
+        octets: out.len() - start - 2 * literal_dollars,
+        is_special,
+    }
+}

@@ -1,0 +1,174 @@
+//! A parsed file as bytes: written once, used from anywhere, a memory map included, without parsing.
+//!
+//! ```text
+//! offset  bytes  what
+//!      0      4  "CRR1": name and version of the form
+//!      4      1  flags: 1 truncated, 2 leniencies, 4 Content-Usage is a rule
+//!      5      3  zero
+//!      8      4  number of records, little-endian as all numbers
+//!     12      4  bytes of the text
+//!     16      8  checksum of records and text
+//!     24    8 n  records: offset in the text (u32), bytes (u16), kind (u8), leniencies (u8)
+//!           ...  text
+//! ```
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::record::{Kind, RECORD_BYTES};
+use crate::robots::{ALL_FLAGS, MAX_BYTES, RobotsTxt};
+
+const MAGIC: [u8; 4] = *b"CRR1";
+const HEADER_BYTES: usize = 24;
+
+/// Why bytes are not a parsed robots.txt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FormError {
+    /// They do not begin as this version of the form does: parse the body again.
+    Magic,
+    /// They are fewer, or more, than their header says.
+    Length {
+        /// Bytes that the header tells of.
+        expected: u64,
+        /// Bytes that there are.
+        found: u64,
+    },
+    /// A record, or the header, holds what no parser writes; the place is the byte offset in the form.
+    Damaged {
+        /// Offset in bytes.
+        offset: usize,
+    },
+    /// Records and text do not have the checksum that they were written with.
+    Checksum,
+}
+
+impl fmt::Display for FormError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FormError::Magic => write!(
+                f,
+                "not a parsed robots.txt of this version: expected `CRR1`; parse it again"
+            ),
+            FormError::Length { expected, found } => {
+                write!(
+                    f,
+                    "parsed robots.txt is cut or has something behind it: expected {expected} bytes, found {found}"
+                )
+            }
+            FormError::Damaged { offset } => {
+                write!(f, "parsed robots.txt is damaged at offset {offset}")
+            }
+            FormError::Checksum => write!(
+                f,
+                "parsed robots.txt does not have its checksum; parse it again"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for FormError {}
+
+impl<'a> RobotsTxt<'a> {
+    /// The parsed file as bytes, for [`RobotsTxt::from_bytes`]: 24 bytes, 8 a record, and the text.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + self.table.len() + self.text.len());
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&[self.flags, 0, 0, 0]);
+        bytes.extend_from_slice(&(self.num_records() as u32).to_le_bytes());
+        bytes.extend_from_slice(&(self.text.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&checksum(&self.table, &self.text).to_le_bytes());
+        bytes.extend_from_slice(&self.table);
+        bytes.extend_from_slice(&self.text);
+        bytes
+    }
+
+    /// Takes bytes that [`RobotsTxt::to_bytes`] made, borrows them, and allocates nothing. Every record is checked to
+    /// lie in the text, so that no bytes whatever can make a later call panic; the checksum is not computed (see
+    /// [`RobotsTxt::verify_bytes`]), so a flipped letter of a rule goes unseen here.
+    ///
+    /// # Errors
+    ///
+    /// [`FormError`] when the bytes are of another version, cut, or damaged.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<RobotsTxt<'a>, FormError> {
+        let (header, rest) = bytes
+            .split_first_chunk::<HEADER_BYTES>()
+            .ok_or(FormError::Magic)?;
+        if header[..4] != MAGIC {
+            return Err(FormError::Magic);
+        }
+        let flags = header[4];
+        if flags & !ALL_FLAGS != 0 || header[5..8] != [0; 3] {
+            return Err(FormError::Damaged { offset: 4 });
+        }
+        let number = |at: usize| {
+            u32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes")) as usize
+        };
+        let (table_bytes, text_bytes) = (number(8) as u64 * RECORD_BYTES as u64, number(12));
+        let expected = table_bytes + text_bytes as u64;
+        if expected != rest.len() as u64 || text_bytes > MAX_BYTES {
+            return Err(FormError::Length {
+                expected: expected + HEADER_BYTES as u64,
+                found: bytes.len() as u64,
+            });
+        }
+        let (table, text) = rest.split_at(table_bytes as usize);
+        let robots = RobotsTxt {
+            text: Cow::Borrowed(text),
+            table: Cow::Borrowed(table),
+            flags,
+        };
+        let is_good = |packed: u64| {
+            let end = (packed as u32 as u64) + (packed >> 32 & 0xFFFF);
+            end <= text_bytes as u64
+                && packed >> 48 & 0xFF < Kind::ALL.len() as u64
+                && packed >> 56 < 16
+        };
+        let words = table
+            .chunks_exact(RECORD_BYTES)
+            .map(|word| u64::from_le_bytes(word.try_into().expect("eight")));
+        // All of them without a branch each, then, rarely, which it was. Values follow one another.
+        let mut previous_end = 0;
+        let in_order = |packed: u64, previous_end: &mut u64| {
+            let start = packed as u32 as u64;
+            let follows = start >= *previous_end;
+            *previous_end = start + (packed >> 32 & 0xFFFF);
+            follows
+        };
+        if !words.clone().fold(true, |good, packed| {
+            good & is_good(packed) & in_order(packed, &mut previous_end)
+        }) {
+            let mut previous_end = 0;
+            let bad = words
+                .clone()
+                .position(|packed| !(is_good(packed) & in_order(packed, &mut previous_end)));
+            return Err(FormError::Damaged {
+                offset: HEADER_BYTES + RECORD_BYTES * bad.unwrap_or(0),
+            });
+        }
+        Ok(robots)
+    }
+
+    /// Checks that bytes are to the last bit what [`RobotsTxt::to_bytes`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// As [`RobotsTxt::from_bytes`], and [`FormError::Checksum`].
+    pub fn verify_bytes(bytes: &[u8]) -> Result<(), FormError> {
+        let robots = RobotsTxt::from_bytes(bytes)?;
+        let stored = u64::from_le_bytes(bytes[16..24].try_into().expect("eight bytes"));
+        if checksum(&robots.table, &robots.text) == stored {
+            Ok(())
+        } else {
+            Err(FormError::Checksum)
+        }
+    }
+}
+
+/// FNV-1a (draft-eastlake-fnv) over records and text: against flipped bits, not against an attacker.
+fn checksum(table: &[u8], text: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
+    table.iter().chain(text).fold(0xCBF2_9CE4_8422_2325, step)
+}
