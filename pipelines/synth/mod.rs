@@ -30,8 +30,8 @@
 //!   `Location` of redirects in the `crawldiagnostics` files, which the lists above leave out.
 //!
 //! - `….robotstxt.jsonl.gz`, one per file of robots.txt captures: a line per capture with `status`,
-//!   `access` (RFC 9309, section 2.3.1; null for a redirect), `sitemaps` and which agents `may_fetch` `/`
-//!   (null for a hostile body).
+//!   `access` (RFC 9309, section 2.3.1; null for a redirect), `sitemaps`, the number of `rules` (null for a hostile body),
+//!   `crawl_delay`, `content_signal` and `content_usage` of `*`, and which agents `may_fetch` `/` (null for noise).
 //!
 //! Damage is never done to a record that carries links or rules, so all this holds with faults, too.
 //!

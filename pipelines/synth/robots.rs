@@ -21,9 +21,22 @@ pub(super) struct RobotsTruth {
     bytes: usize,
     /// RFC 9309, section 2.3.1: `rules`, `allow_all` or `disallow_all`; null for redirects.
     access: Option<&'static str>,
-    /// Whether these agents may fetch `/`; null where the body is hostile.
+    /// Whether these agents may fetch `/`; null where nobody can say, as of noise.
     may_fetch: Option<MayFetch>,
+    /// Rules; null where the body is hostile.
+    rules: Option<usize>,
+    /// What the group of `*` has.
+    #[serde(flatten)]
+    star: StarLines,
     sitemaps: Vec<String>,
+}
+
+/// Lines of the group of `*` that are no rules.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct StarLines {
+    crawl_delay: Option<usize>,
+    content_signal: Option<&'static str>,
+    content_usage: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -134,6 +147,8 @@ pub(super) fn capture(
         bytes: file.body.len(),
         access: file.access,
         may_fetch: file.may_fetch,
+        rules: file.rules,
+        star: file.star,
         sitemaps: file.sitemaps,
     })
 }
@@ -145,6 +160,8 @@ struct RobotsFile {
     body: Vec<u8>,
     access: Option<&'static str>,
     may_fetch: Option<MayFetch>,
+    rules: Option<usize>,
+    star: StarLines,
     sitemaps: Vec<String>,
 }
 
@@ -156,6 +173,8 @@ fn robots_txt(origin: &str, host: &str, dice: &mut Dice) -> RobotsFile {
         body: body.as_bytes().to_vec(),
         access,
         may_fetch,
+        rules: Some(0),
+        star: StarLines::default(),
         sitemaps: Vec::new(),
     };
     match dice.below(100) {
@@ -204,42 +223,105 @@ fn robots_txt(origin: &str, host: &str, dice: &mut Dice) -> RobotsFile {
             Some(MayFetch::all(true)),
             NOT_FOUND,
         ),
-        35..=36 => RobotsFile {
-            content_type: "text/plain",
-            body: hostile(dice),
-            ..without_rules("200 OK", Some("rules"), None, "")
-        },
+        35..=36 => {
+            let (body, may_fetch) = hostile(dice);
+            RobotsFile {
+                content_type: "text/plain",
+                body,
+                rules: None,
+                ..without_rules("200 OK", Some("rules"), may_fetch, "")
+            }
+        }
         _ => rules(origin, dice),
     }
 }
 
 const NOT_FOUND: &str = "<!DOCTYPE html>\n<html><head><title>Not found</title></head>\n<body><p>There is nothing here.</p></body></html>\n";
 
-/// Bodies that break naive parsers.
-fn hostile(dice: &mut Dice) -> Vec<u8> {
-    match dice.below(8) {
-        0 => "User-agent: *\nDisallow: /\0hidden\n\0\0\0".into(),
-        1 => b"User-agent: *\rDisallow: /cr-only\rUser-agent: CCBot\rDisallow: /".to_vec(),
-        2 => b"\xff\xfeU\0s\0e\0r\0-\0a\0g\0e\0n\0t\0:\0 \0*\0".to_vec(),
-        3 => [
-            b"User-agent: *\nDisallow: /".as_slice(),
-            &[b'a'; 100_000],
-            b"\n",
-        ]
-        .concat(),
-        4 => "User-agent: *\nDisallow: /x\n".repeat(25_000).into_bytes(),
-        5 => [
-            b"User-agent: *\nDisallow: /".as_slice(),
-            &b"*a".repeat(2_000),
-            b"$\n",
-        ]
-        .concat(),
-        6 => b"Disallow: /before-any-agent\nUser-agent\nUser agent: *\nDisalow: /typo\n: nothing\n"
-            .to_vec(),
+/// A limit that crawlers must keep: 500 KiB (RFC 9309, section 2.5).
+const LIMIT: usize = 500 << 10;
+
+/// Bodies that break naive parsers, and whom they let in.
+fn hostile(dice: &mut Dice) -> (Vec<u8>, Option<MayFetch>) {
+    let all = |allowed| Some(MayFetch::all(allowed));
+    match dice.below(12) {
+        // A NUL ends the line, and leaves `/`.
+        0 => (
+            "User-agent: *\nDisallow: /\0hidden\n\0\0\0".into(),
+            all(false),
+        ),
+        1 => (
+            b"User-agent: *\rDisallow: /cr-only\rUser-agent: CCBot\rDisallow: /".to_vec(),
+            Some(MayFetch {
+                ccbot: false,
+                ..MayFetch::all(true)
+            }),
+        ),
+        2 => {
+            let text = "\u{feff}User-agent: *\r\nDisallow: /\r\n".encode_utf16();
+            (text.flat_map(u16::to_le_bytes).collect(), all(false))
+        }
+        3 => (
+            [
+                b"User-agent: *\nDisallow: /".as_slice(),
+                &[b'a'; 100_000],
+                b"\n",
+            ]
+            .concat(),
+            all(true),
+        ),
+        // What would shut everybody out lies behind the limit.
+        4 => {
+            let rule = "Disallow: /x\n";
+            let mut text = "User-agent: *\n".to_owned() + &rule.repeat(LIMIT / rule.len());
+            text.push_str("Disallow: /\n");
+            (text.into_bytes(), all(true))
+        }
+        5 => (
+            [
+                b"User-agent: *\nDisallow: /".as_slice(),
+                &b"*a".repeat(2_000),
+                b"$\n",
+            ]
+            .concat(),
+            all(true),
+        ),
+        6 => (
+            b"Disallow: /before-any-agent\nUser-agent\nUser agent: *\nDisalow: /typo\n: nothing\n"
+                .to_vec(),
+            all(true),
+        ),
+        7 => (Vec::new(), all(true)),
+        // As many wildcards as fit, in lines as long as they are read.
+        8 => {
+            let rule = [b"Disallow: /".as_slice(), &b"*a".repeat(8_000), b"b\n"].concat();
+            let text = [
+                b"User-agent: *\n".as_slice(),
+                &rule.repeat((LIMIT - 20) / rule.len()),
+            ];
+            (text.concat(), all(true))
+        }
+        // More groups than most have lines; all of one agent count.
+        9 => {
+            let mut text: String = (0..10_000)
+                .map(|number| format!("User-agent: bot-{number}\nDisallow: /{number}\n"))
+                .collect();
+            text.push_str("User-agent: gptbot\nAllow: /x\nUser-agent: GPTBot/1.0\nDisallow: /\n");
+            let may_fetch = MayFetch {
+                gptbot: false,
+                ..MayFetch::all(true)
+            };
+            (text.into_bytes(), Some(may_fetch))
+        }
+        // A byte order mark cut short, Latin-1, terminal escapes.
+        10 => (
+            b"\xef\xbbUser-agent: *\nDisallow: /\xe9\x1b[31m\nSitemap:\n".to_vec(),
+            all(true),
+        ),
         _ => {
             let mut noise = vec![0; 2_000];
             dice.fill(&mut noise);
-            noise
+            (noise, None)
         }
     }
 }
@@ -253,7 +335,7 @@ fn rules(origin: &str, dice: &mut Dice) -> RobotsFile {
     if dice.chance(0.3) {
         text.push_str("# robots.txt, please be polite\n\n");
     }
-    group_for_all(&mut text, &mut may_fetch, dice);
+    let star = group_for_all(&mut text, &mut may_fetch, dice);
     let mut sitemaps = Vec::new();
     if dice.chance(0.6) {
         for part in 0..dice.between(1, 3) {
@@ -272,6 +354,8 @@ fn rules(origin: &str, dice: &mut Dice) -> RobotsFile {
     if dice.chance(0.35) {
         ai_groups(&mut text, &mut may_fetch, dice);
     }
+    let is_rule = |line: &&str| line.starts_with("Disallow:") || line.starts_with("Allow:");
+    let rules = text.lines().filter(is_rule).count();
     if dice.chance(0.15) {
         text = text.replace('\n', "\r\n");
     }
@@ -282,11 +366,14 @@ fn rules(origin: &str, dice: &mut Dice) -> RobotsFile {
         body: text.into_bytes(),
         access: Some("rules"),
         may_fetch: Some(may_fetch),
+        rules: Some(rules),
+        star,
         sitemaps,
     }
 }
 
-fn group_for_all(text: &mut String, may_fetch: &mut MayFetch, dice: &mut Dice) {
+fn group_for_all(text: &mut String, may_fetch: &mut MayFetch, dice: &mut Dice) -> StarLines {
+    let mut star = StarLines::default();
     text.push_str(dice.pick(&[
         "User-agent: *\n",
         "User-Agent: *\n",
@@ -295,6 +382,11 @@ fn group_for_all(text: &mut String, may_fetch: &mut MayFetch, dice: &mut Dice) {
     ]));
     if dice.chance(0.1) {
         text.push_str("Content-Signal: search=yes,ai-train=no\n");
+        star.content_signal = Some("search=yes,ai-train=no");
+    }
+    if dice.chance(0.05) {
+        text.push_str("Content-Usage: train-ai=n\n");
+        star.content_usage = Some("train-ai=n");
     }
     match dice.below(20) {
         0 => {
@@ -312,9 +404,12 @@ fn group_for_all(text: &mut String, may_fetch: &mut MayFetch, dice: &mut Dice) {
         }
     }
     if dice.chance(0.12) {
-        text.push_str(&format!("Crawl-delay: {}\n", dice.between(1, 30)));
+        let delay = dice.between(1, 30);
+        text.push_str(&format!("Crawl-delay: {delay}\n"));
+        star.crawl_delay = Some(delay);
     }
     text.push('\n');
+    star
 }
 
 /// Groups that keep crawlers of language models out, one group for all or one for each.
