@@ -12,6 +12,8 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::payload::without_chunks;
+
 /// Verifies digests and counts those that it cannot.
 #[derive(Default)]
 pub(super) struct Digests {
@@ -95,26 +97,6 @@ fn payloads(record: &Record) -> Vec<Cow<'_, [u8]>> {
         payloads.extend(without_chunks(body).map(Cow::Owned));
     }
     payloads
-}
-
-/// Takes the chunks off a body (RFC 9112, section 7.1); `None` when they are not whole.
-fn without_chunks(mut body: &[u8]) -> Option<Vec<u8>> {
-    let mut content = Vec::new();
-    loop {
-        let end = body.iter().position(|&byte| byte == b'\n')?;
-        let line = std::str::from_utf8(&body[..end]).ok()?;
-        let size = line.split(';').next().unwrap_or_default().trim();
-        let size = usize::from_str_radix(size, 16).ok()?;
-        body = &body[end + 1..];
-        if size == 0 {
-            return Some(content);
-        }
-        content.extend_from_slice(body.get(..size)?);
-        body = &body[size..];
-        body = body
-            .strip_prefix(b"\r\n")
-            .or_else(|| body.strip_prefix(b"\n"))?;
-    }
 }
 
 /// What a header says: `sha1:` and the digest in base32 or hexadecimal digits.
