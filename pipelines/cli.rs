@@ -125,6 +125,9 @@ pub enum Command {
     /// Import a graph, describe one, or merge several
     #[command(subcommand)]
     Graph(commands::graph::Graph),
+    /// Ask robots.txt files, one or those of a crawl
+    #[command(subcommand)]
+    Robots(Box<commands::robots::Robots>),
     /// Look into shards
     #[command(subcommand)]
     Warc(commands::warc::Warc),
@@ -335,6 +338,7 @@ fn run_command(command: Command, context: &Context) -> Result<Exit> {
         Command::Neighbors(command) => command.run(context),
         Command::Rank(command) => command.run(context),
         Command::Graph(command) => command.run(context),
+        Command::Robots(command) => command.run(context),
         Command::Warc(command) => command.run(context),
         Command::Synth(command) => command.run(context),
         Command::Completions(command) => command.run(context),

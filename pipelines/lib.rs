@@ -2,7 +2,7 @@
 //!
 //! This is the program's own library: what happens to shards, in which order, under which names. What things *are*
 //! lives in the four libraries below it: records in `crawlrank-warc`, links in `crawlrank-links`, graphs in
-//! `crawlrank-graph`.
+//! `crawlrank-graph`, robots.txt in `crawlrank-robots`.
 //!
 //! | stage | reads | writes |
 //! |---|---|---|
@@ -24,6 +24,7 @@ pub mod memory;
 pub mod payload;
 pub mod progress;
 pub mod recipe;
+pub mod robots;
 pub mod rows;
 pub mod run;
 pub mod shard;

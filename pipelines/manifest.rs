@@ -234,9 +234,18 @@ impl Commits {
         Ok(())
     }
 
-    /// Takes outputs whose names begin so off the list, and then away: they are to be made anew.
+    /// The same for an output that may be there: the old one goes.
+    pub fn replace(&self, scratch: &Path, name: &str) -> Result<()> {
+        self.commit(|manifest| manifest.outputs.remove(name))?;
+        self.publish(scratch, name, Vec::new())
+    }
+
+    /// Takes outputs whose names begin so off the list, and then away: they are to be made anew. The table of a survey
+    /// stays: it was made of other shards.
     pub fn forget(&self, beginnings: &[&str]) -> Result<()> {
-        let forgotten = |name: &str| beginnings.iter().any(|begin| name.starts_with(begin));
+        let forgotten = |name: &str| {
+            name != RunDir::ROBOTS_TABLE && beginnings.iter().any(|begin| name.starts_with(begin))
+        };
         let listed = self.manifest();
         let names: Vec<&String> = listed
             .outputs

@@ -89,6 +89,9 @@ impl RunDir {
         format!("tables/{}s.parquet", level.as_str())
     }
 
+    /// The name of the table of robots.txt captures, which a survey makes.
+    pub const ROBOTS_TABLE: &str = "tables/robots.parquet";
+
     /// The name of the folder of the edge table of a level.
     pub fn edges_table(level: Level) -> String {
         format!("tables/edges/{}", level.as_str())
@@ -99,9 +102,30 @@ impl RunDir {
     /// # Errors
     /// Exit 73 when the directory cannot be made or written, 75 when another run holds it, 2 when it holds something else.
     pub fn lock(&self) -> Result<Lock> {
+        // What a run killed before its first commit can have left.
+        self.lock_unless_foreign(|name| name == "run.lock" || name.starts_with(TEMPORARY))
+    }
+
+    /// The same for a survey, which needs no run: the directory may be a run, or hold the table of a survey and nothing else.
+    pub fn lock_for_survey(&self) -> Result<Lock> {
+        let holds_no_other_table = || {
+            let tables = fs::read_dir(self.root.join("tables"));
+            let table = self.output(Self::ROBOTS_TABLE);
+            tables.is_ok_and(|mut tables| {
+                tables.all(|entry| entry.is_ok_and(|entry| entry.path() == table))
+            })
+        };
+        self.lock_unless_foreign(|name| match name {
+            "run.lock" | "tmp" => true,
+            "tables" => holds_no_other_table(),
+            _ => false,
+        })
+    }
+
+    fn lock_unless_foreign(&self, ours: impl Fn(&str) -> bool) -> Result<Lock> {
         let on = |e: &std::io::Error| Error::cannot_create(&self.root, e);
         fs::create_dir_all(&self.root).map_err(|e| on(&e))?;
-        self.refuse_foreign_directory()?;
+        self.refuse_foreign_directory(ours)?;
         let path = self.lock_file();
         let mut file = open_options()
             .read(true)
@@ -138,9 +162,7 @@ impl RunDir {
     }
 
     /// A folder with files in it that is no run is somebody's: nothing is written into it.
-    fn refuse_foreign_directory(&self) -> Result<()> {
-        // What a run killed before its first commit can have left.
-        let ours = |name: &str| name == "run.lock" || name.starts_with(TEMPORARY);
+    fn refuse_foreign_directory(&self, ours: impl Fn(&str) -> bool) -> Result<()> {
         if self.manifest().exists() {
             return Ok(());
         }

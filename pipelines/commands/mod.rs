@@ -8,6 +8,7 @@ pub mod man;
 pub mod neighbors;
 pub mod plan;
 pub mod rank;
+pub mod robots;
 pub mod run;
 pub mod show;
 pub mod status;

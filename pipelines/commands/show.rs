@@ -10,6 +10,7 @@ use crate::error::{Exit, Result};
 use crate::recipe::Level;
 use crate::rows::print_one;
 use crate::tables::read::nodes::{Direction, Nodes};
+use crate::tables::read::robots;
 
 /// Neighbors shown in each direction.
 const NEIGHBORS: usize = 10;
@@ -27,7 +28,8 @@ pub struct ShowNode {
 }
 
 impl ShowNode {
-    /// Runs the command: the columns of the table, then the names of the neighbors that rank highest.
+    /// Runs the command: the columns of the table, then the names of the neighbors that rank highest, then what its robots.txt
+    /// says when a survey is part of the run.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let nodes = Nodes::open(&self.run, self.level, &context.interrupt)?;
         let node = nodes.find(&self.name)?;
@@ -40,6 +42,15 @@ impl ShowNode {
             let ids = node.neighbors(direction, NEIGHBORS)?;
             values.push((column, Value::from(node.names(&ids))));
         }
+        let robots = match self.level {
+            Level::Host => robots::capture_of(&self.run, &node.name(), &context.interrupt)?,
+            _ => Vec::new(),
+        };
+        values.extend(
+            robots
+                .iter()
+                .map(|(column, value)| (column.as_str(), value.clone())),
+        );
         print_one(context.output, values)?;
         Ok(Exit::Done)
     }

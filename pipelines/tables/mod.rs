@@ -3,6 +3,7 @@
 pub mod edges;
 pub mod nodes;
 pub mod read;
+pub mod robots;
 pub mod shards;
 
 use std::collections::HashMap;

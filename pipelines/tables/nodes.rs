@@ -34,6 +34,11 @@ impl MappedScores {
             harmonic,
         })
     }
+
+    /// The PageRank of a node.
+    pub fn pagerank(&self, id: u32) -> Option<f64> {
+        self.pagerank.get(id as usize).copied()
+    }
 }
 
 /// The columns of scores, the same in every table of nodes.

@@ -8,6 +8,7 @@
 
 mod cells;
 pub mod nodes;
+pub mod robots;
 
 use std::cell::Cell;
 use std::collections::BinaryHeap;
@@ -184,6 +185,44 @@ impl Table {
             .into_iter()
             .map(|(_, row)| row)
             .collect())
+    }
+
+    /// Returns the numbers of the rows that have `text` in a column of text by which the table is sorted: a binary search that
+    /// reads a page for each step.
+    pub fn rows_with(&self, column: &str, text: &str) -> Result<Range<u64>> {
+        // The first row that is not before `text`, or that is behind it.
+        let first = |is_before: &dyn Fn(&str) -> bool| -> Result<u64> {
+            let (mut low, mut high) = (0, self.num_rows());
+            while low < high {
+                let middle = low + (high - low) / 2;
+                match is_before(&self.text_at(column, middle)?) {
+                    true => low = middle + 1,
+                    false => high = middle,
+                }
+            }
+            Ok(low)
+        };
+        Ok(first(&|found| found < text)?..first(&|found| found <= text)?)
+    }
+
+    fn text_at(&self, column: &str, row: u64) -> Result<String> {
+        let mut text = String::new();
+        self.visit(
+            &[column],
+            Some(&mut std::iter::once(row)),
+            &mut |_, batch, place| {
+                let Some(texts) = batch.column(0).as_string_opt::<i32>() else {
+                    let found = format!(
+                        "column `{column}` has type {}, expected Utf8",
+                        batch.column(0).data_type()
+                    );
+                    return Err(damaged(&self.path, found));
+                };
+                texts.value(place).clone_into(&mut text);
+                Ok(())
+            },
+        )?;
+        Ok(text)
     }
 
     /// Calls `each` with row number, batch and place in the batch for the wanted rows, which ascend; without `wanted`,
@@ -518,6 +557,34 @@ mod tests {
             Some(&mut [7, 3499, 3500, 4000].into_iter()),
         );
         assert_eq!(among.unwrap(), [4000, 3500, 3499, 7]);
+    }
+
+    #[test]
+    fn rows_are_found_by_a_sorted_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let words = ["a", "b", "b", "b", "d"].to_vec();
+        let column: ArrayRef = Arc::new(StringArray::from(words));
+        let batch = RecordBatch::try_from_iter([("word", column)]).unwrap();
+        let path = folder.path().join("t.parquet");
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let table = Table::open(&path, &Interrupt::default()).unwrap();
+        for (word, rows) in [
+            ("", 0..0),
+            ("a", 0..1),
+            ("b", 1..4),
+            ("c", 4..4),
+            ("d", 4..5),
+            ("e", 5..5),
+        ] {
+            assert_eq!(table.rows_with("word", word).unwrap(), rows, "{word}");
+        }
+        assert_eq!(
+            table.rows_with("other", "a").unwrap_err().exit(),
+            Exit::Damaged
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod graph_commands;
 mod program;
 mod real_data;
+mod robots_commands;
 mod run;
 mod run_commands;
 mod util;

@@ -196,6 +196,13 @@ impl Node<'_> {
         Ok(rows.into_iter().next().unwrap_or_default())
     }
 
+    /// Returns the name as people write it.
+    pub fn name(&self) -> String {
+        let names = self.graph.names();
+        self.nodes
+            .shown_name(names.map_or(&[][..], |names| names.get(self.id)))
+    }
+
     /// Returns the ids of the first `n` neighbors by PageRank's position.
     pub fn neighbors(&self, direction: Direction, n: usize) -> Result<Vec<u64>> {
         let adjacency = match direction {
