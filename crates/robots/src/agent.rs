@@ -3,15 +3,15 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::bytes::{head, is_plain};
-use crate::canonical::canonical_pattern;
+use crate::bytes::{find_byte, head};
+use crate::canonical::{OctetSet, canonical_pattern};
 use crate::fields::{RequestRate, VisitTime, crawl_delay, request_rate, visit_time};
 use crate::groups::{Section, sections_of};
 use crate::record::{Kind, Record};
 use crate::robots::{LENIENT, RobotsTxt};
 use crate::token::Token;
 use crate::url::UrlPath;
-use crate::wildcard::{Wildcard, octet_set};
+use crate::wildcard::Wildcard;
 
 /// The rules of one agent in one file; see [`RobotsTxt::agent`].
 #[derive(Clone, Debug)]
@@ -129,6 +129,9 @@ pub struct AgentRules {
 const ALLOW: u32 = 1;
 const WILD: u32 = 2;
 
+/// Bytes before the pattern of a wild rule.
+const WILD_FACTS: usize = 12;
+
 /// Octets that `heads` cover: the slash and eight more.
 const HEAD_END: usize = 9;
 
@@ -148,7 +151,6 @@ impl AgentRules {
                 rests: Vec::with_capacity(16 * num_records),
                 ..AgentRules::default()
             },
-            short: Vec::new(),
             scratch: Vec::new(),
         };
         for record in sections.flat_map(|section| section.records(robots)) {
@@ -158,7 +160,7 @@ impl AgentRules {
                     compiler.push(value, ALLOW);
                     if robots.has(LENIENT) {
                         if let Some(directory) = directory_of_index(value) {
-                            compiler.push_special(&[directory, b"$"].concat(), ALLOW);
+                            compiler.push(&[directory, b"$"].concat(), ALLOW);
                         }
                     }
                 }
@@ -201,7 +203,7 @@ impl AgentRules {
                     }
                     let place = full_places[lane * LANES + at];
                     if place & WILD != 0 {
-                        self.decide_wild(place, &mut wildcard, &mut best);
+                        self.decide_wild(place, path.octets, &mut wildcard, &mut best);
                         continue;
                     }
                     let rest = rest_at(&self.rests, (place >> 2) as usize);
@@ -218,7 +220,7 @@ impl AgentRules {
                 continue;
             }
             if place & WILD != 0 {
-                self.decide_wild(*place, &mut wildcard, &mut best);
+                self.decide_wild(*place, path.octets, &mut wildcard, &mut best);
             } else {
                 best = best.max((9 - lacking / 8) << 1 | place & ALLOW);
             }
@@ -226,16 +228,21 @@ impl AgentRules {
         best & 1 != 0 || path.is_robots_txt()
     }
 
-    fn decide_wild(&self, place: u32, wildcard: &mut Wildcard<'_>, best: &mut u32) {
+    fn decide_wild(
+        &self,
+        place: u32,
+        octets: OctetSet,
+        wildcard: &mut Wildcard<'_>,
+        best: &mut u32,
+    ) {
         let rest = &self.rests[(place >> 2) as usize..];
         let field = |at: usize| u16::from_le_bytes([rest[at], rest[at + 1]]);
         let decision = u32::from(field(0)) << 1 | place & ALLOW;
         if decision <= *best {
             return;
         }
-        let needed = u64::from_le_bytes(rest[4..12].try_into().expect("eight bytes"));
-        if needed & !wildcard.seen() == 0 && wildcard.matches(&rest[12..][..usize::from(field(2))])
-        {
+        let needed = OctetSet::from_bytes(rest[4..WILD_FACTS].try_into().expect("eight bytes"));
+        if octets.holds(needed) && wildcard.matches(&rest[WILD_FACTS..][..usize::from(field(2))]) {
             *best = decision;
         }
     }
@@ -289,19 +296,23 @@ fn rest_at(rests: &[u8], at: usize) -> &[u8] {
 
 struct Compiler {
     rules: AgentRules,
-    /// Heads and places of the rules with less than a full head.
-    short: Vec<(u64, u32)>,
     scratch: Vec<u8>,
 }
 
 impl Compiler {
     #[inline]
     fn push(&mut self, pattern: &[u8], decision: u32) {
-        match pattern.first() {
-            // Every path begins with a slash, and the empty rule changes nothing.
-            Some(b'/') if is_plain(pattern) => self.push_plain(pattern, decision),
-            Some(b'/' | b'*') => self.push_special(pattern, decision),
-            _ => {}
+        // Every path begins with a slash, and the empty rule changes nothing.
+        if let Some(b'/' | b'*') = pattern.first() {
+            let octets = OctetSet::of(pattern);
+            if octets.is_plain() {
+                self.push_plain(pattern, decision);
+            } else if octets.is_plain_pattern() && find_byte(pattern, 0, b'$') + 1 >= pattern.len()
+            {
+                self.push_wild(pattern, octets, pattern.len(), decision);
+            } else {
+                self.push_unusual(pattern, decision);
+            }
         }
     }
 
@@ -310,69 +321,64 @@ impl Compiler {
         let head = head(&pattern[1..]);
         match pattern.get(HEAD_END..) {
             Some(rest) => {
-                self.push_full(head, decision);
+                self.push_head(head, decision);
                 push_len(rest.len(), &mut self.rules.rests);
                 self.rules.rests.extend_from_slice(rest);
             }
-            None => self.short.push((head, decision)),
+            None => self.push_head(head, decision),
         }
     }
 
-    fn push_full(&mut self, head: u64, flags: u32) {
+    #[inline]
+    fn push_head(&mut self, head: u64, flags: u32) {
         self.rules.heads.push(head);
         self.rules
             .places
             .push((self.rules.rests.len() as u32) << 2 | flags);
     }
 
-    /// A pattern that is not its own canonical form, or that has operators.
-    fn push_special(&mut self, pattern: &[u8], decision: u32) {
+    /// A pattern that is not its own canonical form.
+    fn push_unusual(&mut self, pattern: &[u8], decision: u32) {
         let mut canonical = core::mem::take(&mut self.scratch);
         canonical.clear();
         let found = canonical_pattern(pattern, &mut canonical);
         if found.is_special {
-            self.push_wild(&canonical, found.octets, decision);
+            self.push_wild(&canonical, OctetSet::of(&canonical), found.octets, decision);
         } else {
             self.push_plain(&canonical, decision);
         }
         self.scratch = canonical;
     }
 
-    fn push_wild(&mut self, pattern: &[u8], octets: usize, decision: u32) {
-        let is_operator = |at: usize| pattern[at] == b'*' || pattern[at] == b'$';
-        let literal = (0..pattern.len())
-            .find(|at| is_operator(*at))
-            .unwrap_or(pattern.len());
+    fn push_wild(&mut self, pattern: &[u8], set: OctetSet, octets: usize, decision: u32) {
+        let literal = find_byte(pattern, 0, b'*').min(find_byte(pattern, 0, b'$'));
         // A pattern that begins with `*` has no octets that must come first, like `/` has none after the slash.
         let head = if literal > 0 {
             head(&pattern[1..literal])
         } else {
             0
         };
-        if literal >= HEAD_END {
-            self.push_full(head, decision | WILD);
-        } else {
-            self.short
-                .push((head, (self.rules.rests.len() as u32) << 2 | decision | WILD));
-        }
-        let literals = pattern
-            .iter()
-            .copied()
-            .filter(|byte| *byte != b'*' && *byte != b'$');
-        let needed = literals.fold(0, |set, byte| set | octet_set(&[byte]));
-        let rests = &mut self.rules.rests;
-        rests.extend_from_slice(&(octets as u16).to_le_bytes());
-        rests.extend_from_slice(&(pattern.len() as u16).to_le_bytes());
-        rests.extend_from_slice(&needed.to_le_bytes());
-        rests.extend_from_slice(pattern);
+        self.push_head(head, decision | WILD);
+        let mut facts = [0; WILD_FACTS];
+        facts[..2].copy_from_slice(&(octets as u16).to_le_bytes());
+        facts[2..4].copy_from_slice(&(pattern.len() as u16).to_le_bytes());
+        facts[4..].copy_from_slice(&set.to_bytes());
+        self.rules.rests.extend_from_slice(&facts);
+        self.rules.rests.extend_from_slice(pattern);
     }
 
-    fn finish(mut self) -> AgentRules {
-        self.rules.num_full = self.rules.heads.len();
-        for (head, place) in self.short {
-            self.rules.heads.push(head);
-            self.rules.places.push(place);
+    /// Puts the full heads before the others. Their order is free: the strongest match decides, wherever it stands.
+    fn finish(self) -> AgentRules {
+        let mut rules = self.rules;
+        let mut num_full = 0;
+        for at in 0..rules.heads.len() {
+            if rules.heads[at] >> 56 != 0 {
+                rules.heads.swap(num_full, at);
+                rules.places.swap(num_full, at);
+                num_full += 1;
+            }
         }
-        self.rules
+        rules.num_full = num_full;
+        rules
     }
 }

@@ -72,6 +72,18 @@ pub(crate) fn find_value_end(text: &[u8], from: usize) -> usize {
     )
 }
 
+/// The first `/`, `?`, `;` or `#` at or after `from`, or the end: where a URL's authority ends.
+#[inline]
+pub(crate) fn find_path_start(url: &[u8], from: usize) -> usize {
+    find(
+        url,
+        from,
+        // `/` and `?` differ in one bit.
+        |word| equal(word | (ONES * 0x10), b'?') | equal(word, b';') | equal(word, b'#'),
+        |byte| matches!(byte, b'/' | b'?' | b';' | b'#'),
+    )
+}
+
 /// The first `byte` at or after `from`, or the end.
 #[inline]
 pub(crate) fn find_byte(bytes: &[u8], from: usize, byte: u8) -> usize {
@@ -88,43 +100,6 @@ pub(crate) fn head(bytes: &[u8]) -> u64 {
         .iter()
         .rev()
         .fold(0, |head, byte| head << 8 | u64::from(*byte))
-}
-
-/// Whether every byte stands for itself in a path and in a rule: letters, digits and `-._~/?:@!&'()+,;=[]`.
-/// `!` and `~` may be denied (and are then handled byte by byte), nothing else is ever wrongly granted.
-#[inline]
-pub(crate) fn is_plain(bytes: &[u8]) -> bool {
-    let mut at = 0;
-    let mut marked = 0;
-    while let Some(word) = word_at(bytes, at) {
-        marked |= unusual(word);
-        at += 8;
-    }
-    // The last word overlaps the one before; a short string is filled up with a plain byte.
-    let last = match bytes.len() {
-        0..8 => {
-            head(bytes)
-                | ONES
-                    .wrapping_mul(b'a' as u64)
-                    .checked_shl(8 * bytes.len() as u32)
-                    .unwrap_or(0)
-        }
-        len => word_at(bytes, len - 8).expect("eight bytes end here"),
-    };
-    marked | unusual(last) == 0
-}
-
-/// Nonzero when some byte of the word is outside the plain ones.
-#[inline(always)]
-fn unusual(word: u64) -> u64 {
-    let fd = word & (ONES * 0xFD);
-    word & HIGHS                           // not ASCII
-        | below(word, b'%' + 1)            // controls, space, `!"#$%`
-        | equal(word, b'*')
-        | equal(fd, b'<')                  // `<` and `>`
-        | equal(fd, b'\\')                 // `\` and `^`
-        | equal(word, b'`')
-        | (word & !HIGHS).wrapping_add(ONES * (0x80 - b'{' as u64)) & HIGHS // `{|}~` and DEL
 }
 
 /// Whether `byte` is white space as C's `isspace` has it, which is what Google's parser strips.

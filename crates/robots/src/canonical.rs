@@ -16,6 +16,7 @@ enum Class {
     Reserved,
     /// `*` and `$`, reserved octets that are operators in a rule.
     Operator,
+    Percent,
     Other,
 }
 
@@ -30,13 +31,79 @@ const CLASSES: [Class; 256] = {
             b'*' | b'$' => Class::Operator,
             b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@' => Class::Reserved,
             b'!' | b'&' | b'\'' | b'(' | b')' | b'+' | b',' | b';' | b'=' => Class::Reserved,
-            b'%' => Class::Reserved, // reached only where no escape begins
+            b'%' => Class::Percent,
             _ => Class::Other,
         };
         byte += 1;
     }
     classes
 };
+
+/// Which octets a path or pattern holds, folded to a word: letters (both cases alike), digits and punctuation have a
+/// bit each or share one. A pattern whose octets are not all in the path's set cannot match it. Two bits say whether
+/// the spelling can be taken as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OctetSet(u64);
+
+impl OctetSet {
+    /// Some octet is, or may be, spelled other than canonically.
+    const UNUSUAL: u64 = 1;
+    /// There is `*` or `$`.
+    const OPERATOR: u64 = 2;
+
+    const BITS: [u64; 256] = {
+        let mut bits = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            bits[byte] = match (CLASSES[byte], byte) {
+                (Class::Operator, _) => OctetSet::OPERATOR,
+                (Class::Unreserved | Class::Reserved, 0x20..0x40) => 1 << byte,
+                (Class::Unreserved | Class::Reserved, _) if byte & 31 > 1 => 1 << (byte & 31),
+                (Class::Unreserved | Class::Reserved, _) => 1 << 31, // `@`, `A` and `a`, along with `_`
+                (Class::Percent, _) => OctetSet::UNUSUAL | 1 << b'%',
+                (Class::Other, _) => OctetSet::UNUSUAL,
+            };
+            byte += 1;
+        }
+        bits
+    };
+
+    #[inline(always)]
+    pub(crate) fn of(bytes: &[u8]) -> OctetSet {
+        let bits = |byte: &u8| OctetSet::BITS[usize::from(*byte)];
+        let fours = bytes.chunks_exact(4);
+        let rest = fours.remainder().iter().fold(0, |set, byte| set | bits(byte));
+        OctetSet(fours.fold(rest, |set, four| {
+            set | (bits(&four[0]) | bits(&four[1])) | (bits(&four[2]) | bits(&four[3]))
+        }))
+    }
+
+    /// Whether every octet stands for itself.
+    #[inline(always)]
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 & (OctetSet::UNUSUAL | OctetSet::OPERATOR) == 0
+    }
+
+    /// Whether every octet stands for itself but `*` and `$`.
+    #[inline(always)]
+    pub(crate) fn is_plain_pattern(self) -> bool {
+        self.0 & OctetSet::UNUSUAL == 0
+    }
+
+    /// Of a canonical path or pattern: whether all octets of `part` but `*` and `$` are in it.
+    #[inline(always)]
+    pub(crate) fn holds(self, part: OctetSet) -> bool {
+        part.0 & !(self.0 | OctetSet::OPERATOR | OctetSet::UNUSUAL) == 0
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 8]) -> OctetSet {
+        OctetSet(u64::from_le_bytes(bytes))
+    }
+}
 
 fn hex_value(digit: u8) -> Option<u8> {
     (digit as char).to_digit(16).map(|value| value as u8)
@@ -61,23 +128,23 @@ fn push_escaped(octet: u8, out: &mut Vec<u8>) {
 /// Takes one octet, spelled either way, off the front of `bytes` and appends its canonical spelling.
 #[inline]
 fn push_octet(bytes: &[u8], out: &mut Vec<u8>) -> usize {
-    match escape(bytes) {
-        Some(octet) if CLASSES[usize::from(octet)] == Class::Unreserved => {
-            out.push(octet);
-            3
-        }
-        Some(octet) => {
-            push_escaped(octet, out);
-            3
-        }
-        None => {
-            match CLASSES[usize::from(bytes[0])] {
-                Class::Unreserved | Class::Reserved => out.push(bytes[0]),
-                Class::Operator | Class::Other => push_escaped(bytes[0], out),
+    match CLASSES[usize::from(bytes[0])] {
+        Class::Unreserved | Class::Reserved => out.push(bytes[0]),
+        Class::Operator | Class::Other => push_escaped(bytes[0], out),
+        Class::Percent => {
+            let Some(octet) = escape(bytes) else {
+                out.push(b'%');
+                return 1;
+            };
+            if CLASSES[usize::from(octet)] == Class::Unreserved {
+                out.push(octet);
+            } else {
+                push_escaped(octet, out);
             }
-            1
+            return 3;
         }
     }
+    1
 }
 
 /// Appends the canonical form of a URL's path and query.
@@ -96,7 +163,7 @@ pub(crate) fn is_canonical_path(path: &[u8]) -> bool {
         let byte = path[at];
         match CLASSES[usize::from(byte)] {
             Class::Operator | Class::Other => return false,
-            Class::Reserved if byte == b'%' => {
+            Class::Percent => {
                 if let Some(octet) = escape(&path[at..]) {
                     let lower =
                         path[at + 1].is_ascii_lowercase() || path[at + 2].is_ascii_lowercase();

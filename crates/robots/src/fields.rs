@@ -25,7 +25,10 @@ pub struct VisitTime {
 /// Seconds as a decimal number, without sign or exponent.
 pub(crate) fn crawl_delay(value: &[u8]) -> Option<Duration> {
     let text = core::str::from_utf8(value).ok()?;
-    if text.bytes().any(|byte| !byte.is_ascii_digit() && byte != b'.') {
+    if text
+        .bytes()
+        .any(|byte| !byte.is_ascii_digit() && byte != b'.')
+    {
         return None;
     }
     Duration::try_from_secs_f64(text.parse().ok()?).ok()

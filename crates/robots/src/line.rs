@@ -4,7 +4,7 @@
 //! begin like a known one, five misspellings of `disallow`, white space for a missing colon.
 
 use crate::bytes::{
-    find_byte, find_line_end, find_value_end, is_space, starts_with_ignore_case, trim,
+    find_byte, find_line_end, find_value_end, head, is_space, starts_with_ignore_case, trim,
 };
 use crate::record::{CUT, Kind, NO_COLON, PREFIX, TYPO};
 
@@ -70,24 +70,25 @@ impl Iterator for Lines<'_> {
                     colon += 1;
                 }
                 if text.get(colon) == Some(&b':') {
-                    let value = find_value_end(text, colon + 1);
-                    self.at = if matches!(text.get(value), Some(b'#' | 0)) {
-                        find_line_end(text, value)
+                    let value_end = find_value_end(text, colon + 1);
+                    let is_commented = matches!(text.get(value_end), Some(b'#' | 0));
+                    let end = if is_commented {
+                        find_line_end(text, value_end)
                     } else {
-                        value
+                        value_end
                     };
-                    let mut line = Line {
-                        kind: Some(kind),
-                        start: at,
-                        value_start: colon + 1,
-                        value_end: value,
-                        flags: 0,
-                    };
-                    if self.at - line_start > MAX_LINE_BYTES {
-                        line.cut(line_start);
+                    if end - line_start <= MAX_LINE_BYTES {
+                        self.at = end;
+                        let mut line = Line {
+                            kind: Some(kind),
+                            start: at,
+                            value_start: colon + 1,
+                            value_end,
+                            flags: 0,
+                        };
+                        line.trim_value(text);
+                        return Some(line);
                     }
-                    line.trim_value(text);
-                    return Some(line);
                 }
             }
             let end = find_line_end(text, at);
@@ -101,16 +102,6 @@ impl Iterator for Lines<'_> {
 }
 
 impl Line {
-    /// Forgets what lies beyond the longest line that is read.
-    #[cold]
-    fn cut(&mut self, line_start: usize) {
-        let limit = line_start + MAX_LINE_BYTES;
-        self.start = self.start.min(limit);
-        self.value_start = self.value_start.min(limit);
-        self.value_end = self.value_end.min(limit);
-        self.flags |= CUT;
-    }
-
     #[inline(always)]
     fn trim_value(&mut self, text: &[u8]) {
         while self.value_start < self.value_end && is_space(text[self.value_start]) {
@@ -122,47 +113,58 @@ impl Line {
     }
 }
 
-/// A name as a word, and which bits of it make it lower case: only letters have them, so that no other byte turns
-/// into a letter or a hyphen.
-const fn word(name: &[u8]) -> (u64, u64) {
-    let (mut word, mut case) = (0, 0);
-    let mut at = 0;
-    while at < 8 {
-        word |= (name[at] as u64) << (8 * at);
-        if name[at].is_ascii_lowercase() {
-            case |= 0x20 << (8 * at);
-        }
-        at += 1;
-    }
-    (word, case)
+/// The first eight octets of a lower-case name, to compare those of a line with at once.
+struct Name {
+    word: u64,
+    /// The bits that make its letters lower case: only letters have one, so that no other octet turns into a hyphen.
+    case: u64,
+    /// All bits of the octets that it has.
+    mask: u64,
 }
 
-const DISALLOW: (u64, u64) = word(b"disallow");
-const USER_AGE: (u64, u64) = word(b"user-age");
+impl Name {
+    const fn new(name: &[u8]) -> Name {
+        let (mut word, mut case, mut mask) = (0, 0, 0);
+        let mut at = 0;
+        while at < name.len() {
+            word |= (name[at] as u64) << (8 * at);
+            mask |= 0xFF << (8 * at);
+            if name[at].is_ascii_lowercase() {
+                case |= 0x20 << (8 * at);
+            }
+            at += 1;
+        }
+        Name { word, case, mask }
+    }
+
+    #[inline(always)]
+    fn begins(&self, line: u64) -> bool {
+        (line | self.case) & self.mask == self.word
+    }
+}
 
 /// The names that nearly all lines have, spelled right; the end of the name comes with it.
 #[inline(always)]
 fn common_name(text: &[u8], at: usize) -> Option<(Kind, usize)> {
-    let rest = &text[at..];
-    if let Some(eight) = rest.first_chunk::<8>() {
-        let word = u64::from_le_bytes(*eight);
-        if word | DISALLOW.1 == DISALLOW.0 {
-            return Some((Kind::Disallow, at + 8));
-        }
-        if word | USER_AGE.1 == USER_AGE.0 && starts_with_ignore_case(&rest[8..], b"nt") {
-            return Some((Kind::UserAgent, at + 10));
-        }
+    const DISALLOW: Name = Name::new(b"disallow");
+    const ALLOW: Name = Name::new(b"allow");
+    const USER_AGE: Name = Name::new(b"user-age");
+    const SITEMAP: Name = Name::new(b"sitemap");
+    const CRAWL_DE: Name = Name::new(b"crawl-de");
+    let line = head(&text[at..]);
+    if DISALLOW.begins(line) {
+        Some((Kind::Disallow, at + 8))
+    } else if ALLOW.begins(line) {
+        Some((Kind::Allow, at + 5))
+    } else if USER_AGE.begins(line) {
+        starts_with_ignore_case(&text[at + 8..], b"nt").then_some((Kind::UserAgent, at + 10))
+    } else if SITEMAP.begins(line) {
+        Some((Kind::Sitemap, at + 7))
+    } else if CRAWL_DE.begins(line) {
+        starts_with_ignore_case(&text[at + 8..], b"lay").then_some((Kind::CrawlDelay, at + 11))
+    } else {
+        None
     }
-    if starts_with_ignore_case(rest, b"allow") {
-        return Some((Kind::Allow, at + 5));
-    }
-    if starts_with_ignore_case(rest, b"sitemap") {
-        return Some((Kind::Sitemap, at + 7));
-    }
-    if starts_with_ignore_case(rest, b"crawl-delay") {
-        return Some((Kind::CrawlDelay, at + 11));
-    }
-    None
 }
 
 /// Any other line: the general way of the same rules, and of the leniencies. `None` when nothing is on it.
@@ -193,13 +195,22 @@ fn uncommon_line(
                 flags |= NO_COLON;
                 (&content[..name_end], start + value)
             }
-            _ => (content, start + content.len()),
+            _ => {
+                let end = start + content.len();
+                return Some(Line {
+                    kind: None,
+                    start,
+                    value_start: end,
+                    value_end: end,
+                    flags,
+                });
+            }
         },
     };
     let name = trim(name);
     let (mut kind, leniency) = kind_of(name);
     flags |= leniency;
-    if kind == Some(Kind::Sitemap) && leniency == PREFIX {
+    if kind == Some(Kind::Sitemap) && leniency != 0 {
         // `Sitemap https://…`: the colon that was found is the URL's own.
         if let Some(gap) = name.iter().position(|byte| is_space(*byte)) {
             flags = flags & !PREFIX | NO_COLON;

@@ -14,6 +14,8 @@ pub(crate) struct Text<'a> {
 /// order mark, and skips the mark of UTF-8, also when only its first bytes are there, as Google does.
 pub(crate) fn text_of(body: &[u8], max_bytes: usize) -> Text<'_> {
     let is_truncated = body.len() > max_bytes;
+    let is_line_end = |byte: &u8| *byte == b'\n' || *byte == b'\r';
+    let is_cut_at_end = body.get(max_bytes).is_some_and(is_line_end);
     let body = if is_truncated {
         &body[..max_bytes]
     } else {
@@ -32,9 +34,8 @@ pub(crate) fn text_of(body: &[u8], max_bytes: usize) -> Text<'_> {
         bytes,
         is_truncated,
     };
-    if is_truncated {
+    if is_truncated && !(is_cut_at_end && matches!(text.bytes, Cow::Borrowed(_))) {
         // One line that fills the whole body has no end to cut at: its beginning is kept.
-        let is_line_end = |byte: &u8| *byte == b'\n' || *byte == b'\r';
         let end = text
             .bytes
             .iter()

@@ -3,8 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use crate::bytes::{find_byte, head, is_plain};
-use crate::canonical::{canonical_path, is_canonical_path};
+use crate::bytes::{find_byte, find_path_start, head};
+use crate::canonical::{OctetSet, canonical_path, is_canonical_path};
 
 /// Path and query of a URL in canonical form, made once and asked of many files or agents.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub struct UrlPath<'u> {
     path: Cow<'u, [u8]>,
     /// The eight octets after the leading slash, which most rules differ in.
     pub(crate) head: u64,
+    /// The octets in the path.
+    pub(crate) octets: OctetSet,
 }
 
 impl<'u> UrlPath<'u> {
@@ -21,9 +23,11 @@ impl<'u> UrlPath<'u> {
     pub fn new<U: AsRef<[u8]> + ?Sized>(url: &'u U) -> UrlPath<'u> {
         let url = url.as_ref();
         let path = path_and_beyond(url);
-        if is_plain(path) && path.first() == Some(&b'/') {
+        let octets = OctetSet::of(path);
+        if octets.is_plain() && path.first() == Some(&b'/') {
             return UrlPath {
                 head: head(&path[1..]),
+                octets,
                 path: Cow::Borrowed(path),
             };
         }
@@ -59,6 +63,7 @@ impl<'u> UrlPath<'u> {
         };
         UrlPath {
             head: head(&path[1..]),
+            octets: OctetSet::of(&path),
             path,
         }
     }
@@ -68,22 +73,17 @@ impl<'u> UrlPath<'u> {
 /// `GetPathParamsQuery`. Beginning with `#`, or empty, it has no path.
 #[inline]
 fn path_and_beyond(url: &[u8]) -> &[u8] {
-    let find = |from: usize| {
-        let is_start = |byte: &u8| matches!(byte, b'/' | b'?' | b';' | b'#');
-        url[from..]
-            .iter()
-            .position(is_start)
-            .map_or(url.len(), |at| from + at)
-    };
-    let mut start = match url {
-        [b'h', b't', b't', b'p', b's', b':', b'/', b'/', ..] => 6,
-        [b'h', b't', b't', b'p', b':', b'/', b'/', ..] => 5,
-        [b'/', b'/', ..] => find(2),
-        _ => find(0),
+    // Where its first two slashes are is known of nearly all URLs.
+    let mut start = if url.starts_with(b"https://") {
+        6
+    } else if url.starts_with(b"http://") {
+        5
+    } else {
+        find_path_start(url, if url.starts_with(b"//") { 2 } else { 0 })
     };
     // `://` ends a scheme only where no path has begun before it.
     if url[..start].ends_with(b":") && url[start..].starts_with(b"//") {
-        start = find(start + 2);
+        start = find_path_start(url, start + 2);
     }
     &url[start..]
 }

@@ -13,7 +13,6 @@ pub(crate) struct Wildcard<'p> {
     path: &'p [u8],
     work: usize,
     positions: Option<Positions>,
-    seen: Option<u64>,
 }
 
 impl<'p> Wildcard<'p> {
@@ -23,14 +22,7 @@ impl<'p> Wildcard<'p> {
             path,
             work: 0,
             positions: None,
-            seen: None,
         }
-    }
-
-    /// The octets that occur in the path, as [`octet_set`] has them.
-    #[inline]
-    pub(crate) fn seen(&mut self) -> u64 {
-        *self.seen.get_or_insert_with(|| octet_set(self.path))
     }
 
     /// Whether `pattern` (canonical: `*` any octets, a last `$` the end) matches the path from its start.
@@ -87,14 +79,6 @@ impl<'p> Wildcard<'p> {
             at = found + 1;
         }
     }
-}
-
-/// The set of octets in `bytes`, folded to 64 bits: a pattern whose set is not within the path's cannot match it.
-/// Digits and punctuation, which tell URLs apart best, have a bit each; the cases of a letter share one.
-pub(crate) fn octet_set(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0, |set, byte| set | 1 << (byte & 31 | (!byte & 64) >> 1))
 }
 
 /// For each octet the set of positions at which it stands in a path, as bits: a literal is looked for at 256 places
