@@ -57,6 +57,8 @@ impl OctetSet {
         while byte < 256 {
             bits[byte] = match (CLASSES[byte], byte) {
                 (Class::Operator, _) => OctetSet::OPERATOR,
+                // A fragment begins, which is no part of a path.
+                (_, 0x23) => OctetSet::UNUSUAL,
                 (Class::Unreserved | Class::Reserved, 0x20..0x40) => 1 << byte,
                 (Class::Unreserved | Class::Reserved, _) if byte & 31 > 1 => 1 << (byte & 31),
                 (Class::Unreserved | Class::Reserved, _) => 1 << 31, // `@`, `A` and `a`, along with `_`
@@ -72,7 +74,10 @@ impl OctetSet {
     pub(crate) fn of(bytes: &[u8]) -> OctetSet {
         let bits = |byte: &u8| OctetSet::BITS[usize::from(*byte)];
         let fours = bytes.chunks_exact(4);
-        let rest = fours.remainder().iter().fold(0, |set, byte| set | bits(byte));
+        let rest = fours
+            .remainder()
+            .iter()
+            .fold(0, |set, byte| set | bits(byte));
         OctetSet(fours.fold(rest, |set, four| {
             set | (bits(&four[0]) | bits(&four[1])) | (bits(&four[2]) | bits(&four[3]))
         }))
@@ -212,5 +217,53 @@ pub(crate) fn canonical_pattern(pattern: &[u8], out: &mut Vec<u8>) -> Pattern {
     Pattern {
         octets: out.len() - start - 2 * literal_dollars,
         is_special,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn path(text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        canonical_path(text, &mut out);
+        out
+    }
+
+    /// RFC 9309, section 2.2.2, the table of examples, and section 2.2.3.
+    #[test]
+    fn examples_of_the_rfc() {
+        assert_eq!(path("/foo/bar/\u{30C4}".as_bytes()), b"/foo/bar/%E3%83%84");
+        assert_eq!(path(b"/foo/bar/%62%61%7A"), b"/foo/bar/baz");
+        assert_eq!(
+            path(b"/path/file-with-a-*.html"),
+            b"/path/file-with-a-%2A.html"
+        );
+    }
+
+    #[test]
+    fn what_is_canonical_is_taken_as_it_is() {
+        for byte in 0..=255_u8 {
+            for text in [
+                vec![b'/', byte],
+                vec![b'/', b'%', byte, b'1'],
+                vec![b'/', b'%', b'4', byte],
+            ] {
+                assert_eq!(is_canonical_path(&text), path(&text) == text, "{text:?}");
+                if OctetSet::of(&text).is_plain() && byte != b'#' {
+                    assert_eq!(path(&text), text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn operators_of_a_pattern_stay() {
+        let mut out = Vec::new();
+        let found = canonical_pattern(b"/a*%2a$b$", &mut out);
+        assert_eq!(out, b"/a*%2A%24b$");
+        assert!(found.is_special);
+        assert_eq!(found.octets, 9);
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::fmt;
 
 use crate::agent::{Agent, directory_of_index};
@@ -103,8 +104,8 @@ impl Agent<'_> {
         } else {
             self.matching(&path)
         };
-        // Most octets first, Allow before Disallow, then the order of the file: `sort_by` is stable.
-        matched.sort_by(|a, b| (b.octets, b.allow).cmp(&(a.octets, a.allow)));
+        // Most octets first, Allow before Disallow, then the order of the file: the sort is stable.
+        matched.sort_by_key(|rule| Reverse((rule.octets, rule.allow)));
         let mut beaten = matched.into_iter();
         let rule = beaten.next();
         Decision {

@@ -16,7 +16,8 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::record::{Kind, RECORD_BYTES};
+use crate::bytes::head;
+use crate::record::{ALL_LENIENCIES, Kind, RECORD_BYTES};
 use crate::robots::{ALL_FLAGS, MAX_BYTES, RobotsTxt};
 
 const MAGIC: [u8; 4] = *b"CRR1";
@@ -120,33 +121,22 @@ impl<'a> RobotsTxt<'a> {
             table: Cow::Borrowed(table),
             flags,
         };
-        let is_good = |packed: u64| {
-            let end = (packed as u32 as u64) + (packed >> 32 & 0xFFFF);
-            end <= text_bytes as u64
-                && packed >> 48 & 0xFF < Kind::ALL.len() as u64
-                && packed >> 56 < 16
-        };
         let words = table
             .chunks_exact(RECORD_BYTES)
-            .map(|word| u64::from_le_bytes(word.try_into().expect("eight")));
-        // All of them without a branch each, then, rarely, which it was. Values follow one another.
-        let mut previous_end = 0;
-        let in_order = |packed: u64, previous_end: &mut u64| {
-            let start = packed as u32 as u64;
-            let follows = start >= *previous_end;
-            *previous_end = start + (packed >> 32 & 0xFFFF);
-            follows
+            .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")));
+        // The high bit is set where a value ends behind the text, or kind or leniencies are none that there are.
+        let badness = |packed: u64| {
+            let end = (packed & 0xFFFF_FFFF) + (packed >> 32 & 0xFFFF);
+            let beyond = |limit: u64, value: u64| limit.wrapping_sub(value);
+            beyond(text_bytes as u64, end)
+                | beyond(Kind::ALL.len() as u64 - 1, packed >> 48 & 0xFF)
+                | beyond(u64::from(ALL_LENIENCIES), packed >> 56)
         };
-        if !words.clone().fold(true, |good, packed| {
-            good & is_good(packed) & in_order(packed, &mut previous_end)
-        }) {
-            let mut previous_end = 0;
-            let bad = words
-                .clone()
-                .position(|packed| !(is_good(packed) & in_order(packed, &mut previous_end)));
-            return Err(FormError::Damaged {
-                offset: HEADER_BYTES + RECORD_BYTES * bad.unwrap_or(0),
-            });
+        // All of them without a branch each; then, rarely, which it was.
+        if words.clone().fold(0, |bad, packed| bad | badness(packed)) >> 63 != 0 {
+            let record = words.clone().position(|packed| badness(packed) >> 63 != 0);
+            let offset = HEADER_BYTES + RECORD_BYTES * record.expect("one of them is bad");
+            return Err(FormError::Damaged { offset });
         }
         Ok(robots)
     }
@@ -167,8 +157,14 @@ impl<'a> RobotsTxt<'a> {
     }
 }
 
-/// FNV-1a (draft-eastlake-fnv) over records and text: against flipped bits, not against an attacker.
+/// FNV-1a (draft-eastlake-fnv), a word of eight bytes at a time: against flipped bits, not against an attacker.
 fn checksum(table: &[u8], text: &[u8]) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
-    table.iter().chain(text).fold(0xCBF2_9CE4_8422_2325, step)
+    let step = |hash: u64, word: u64| {
+        (hash ^ word)
+            .wrapping_mul(0x0000_0100_0000_01B3)
+            .rotate_left(29)
+    };
+    let words = table.chunks(8).chain(text.chunks(8)).map(head);
+    let hash = words.fold(0xCBF2_9CE4_8422_2325, step);
+    step(hash, text.len() as u64)
 }

@@ -167,6 +167,9 @@ fn common_name(text: &[u8], at: usize) -> Option<(Kind, usize)> {
     }
 }
 
+/// Bytes of the shortest line that says something: `host:`.
+const SHORTEST_LINE: usize = 5;
+
 /// Any other line: the general way of the same rules, and of the leniencies. `None` when nothing is on it.
 #[cold]
 fn uncommon_line(
@@ -188,6 +191,19 @@ fn uncommon_line(
     if content.is_empty() {
         return None;
     }
+    let nothing = |flags| {
+        let end = start + content.len();
+        Some(Line {
+            kind: None,
+            start,
+            value_start: end,
+            value_end: end,
+            flags,
+        })
+    };
+    if content.len() < SHORTEST_LINE {
+        return nothing(flags);
+    }
     let (name, mut value_start) = match content.iter().position(|byte| *byte == b':') {
         Some(colon) => (&content[..colon], start + colon + 1),
         None => match only_gap(content) {
@@ -195,16 +211,7 @@ fn uncommon_line(
                 flags |= NO_COLON;
                 (&content[..name_end], start + value)
             }
-            _ => {
-                let end = start + content.len();
-                return Some(Line {
-                    kind: None,
-                    start,
-                    value_start: end,
-                    value_end: end,
-                    flags,
-                });
-            }
+            _ => return nothing(flags),
         },
     };
     let name = trim(name);
@@ -272,7 +279,11 @@ fn kind_of(name: &[u8]) -> (Option<Kind>, u8) {
     ];
     // Google takes any name that begins like one of its own four.
     let prefixed = |kind: Kind| kind <= Kind::Sitemap;
-    for (known, kind) in NAMES {
+    let Some(letter) = name.first().map(u8::to_ascii_lowercase) else {
+        return (None, 0);
+    };
+    let alike = |(known, _): &(&[u8], Kind)| known[0] == letter;
+    for (known, kind) in NAMES.into_iter().filter(alike) {
         if name.eq_ignore_ascii_case(known) {
             return (Some(kind), 0);
         }
@@ -280,7 +291,7 @@ fn kind_of(name: &[u8]) -> (Option<Kind>, u8) {
             return (Some(kind), PREFIX);
         }
     }
-    for (known, kind) in TYPOS {
+    for (known, kind) in TYPOS.into_iter().filter(alike) {
         if name.eq_ignore_ascii_case(known)
             || prefixed(kind) && starts_with_ignore_case(name, known)
         {

@@ -52,6 +52,8 @@ pub(crate) const NO_COLON: u8 = 4;
 /// The line was longer than [`crate::line::MAX_LINE_BYTES`], and the rest of it was ignored.
 pub(crate) const CUT: u8 = 8;
 
+pub(crate) const ALL_LENIENCIES: u8 = TYPO | PREFIX | NO_COLON | CUT;
+
 pub(crate) const RECORD_BYTES: usize = 8;
 
 /// The value's place in the text, the kind of line, and how leniently it was read.
