@@ -132,8 +132,10 @@ fn follow(named: &Url, options: &FetchOptions) -> std::result::Result<Fetched, F
             true => header("location").and_then(|location| url.join(&location).ok()),
             false => None,
         };
-        if let Some(next) = next {
+        if let Some(mut next) = next {
             check_redirect(named, &next)?;
+            // Nobody gave us a name and a password to show to others.
+            let _ = next.set_username("").and_then(|()| next.set_password(None));
             (url, redirects) = (next, redirects + 1);
             continue;
         }

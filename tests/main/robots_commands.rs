@@ -202,7 +202,7 @@ impl Server {
                 while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) > 0 {
                     head.push(byte[0]);
                 }
-                let head = String::from_utf8(head).unwrap();
+                let head = String::from_utf8_lossy(&head).into_owned();
                 let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
                 log.lock().unwrap().push(head);
                 let _ = stream.write_all(&answer(&path)); // the client may have gone
@@ -309,6 +309,17 @@ fn an_unreachable_server_forbids_everything() {
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nUser-agent: *\nAllow: /\n".to_vec()
     });
     assert_eq!(half.check("/x").code, 1);
+    // Whoever speaks no TLS is no https server.
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/x", plain.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = plain.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let ran = crawlrank(["robots", "check", "CCBot", &url]);
+    assert_eq!(answer(&ran), (1, "disallowed\n"));
+    assert!(ran.stderr.contains("disallow all"), "{}", ran.stderr);
 }
 
 #[test]
