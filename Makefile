@@ -65,7 +65,9 @@ fuzz: ## Feed a parser with hostile bytes: make fuzz TARGET=... [FUZZ_SECONDS=60
 	@test -n "$(TARGET)" || { echo "which? make fuzz TARGET=..., one of:"; ls fuzz/fuzz_targets; exit 2; }
 	@$(CARGO) +nightly fuzz --version >/dev/null 2>&1 || { \
 		echo "needs: rustup toolchain install nightly && cargo install cargo-fuzz --version 0.13.2 --locked"; exit 2; }
-	$(CARGO) +nightly fuzz run $(TARGET) -- -max_total_time=$(FUZZ_SECONDS)
+	@mkdir -p fuzz/corpus/$(TARGET)
+	$(CARGO) +nightly fuzz run $(TARGET) fuzz/corpus/$(TARGET) $(wildcard fuzz/seeds/$(TARGET)) -- \
+		-max_total_time=$(FUZZ_SECONDS) $(patsubst %,-dict=%,$(wildcard fuzz/dictionaries/$(TARGET).dict))
 
 clean: ## Remove all that was built
 	rm -rf $(VENV) dist

@@ -174,11 +174,15 @@ fn delay(value: &[u8]) -> Option<Duration> {
 
 /// All sitemaps of a file, in its order.
 pub fn sitemaps(body: &[u8], options: &Options) -> Vec<Vec<u8>> {
-    records(body, options)
-        .into_iter()
-        .filter(|record| record.name == Name::Sitemap)
-        .map(|record| record.value)
-        .filter(|value| !value.is_empty())
+    sitemaps_among(&records(body, options))
+}
+
+/// The same for records that are known already.
+pub fn sitemaps_among(records: &[Record]) -> Vec<Vec<u8>> {
+    records
+        .iter()
+        .filter(|record| record.name == Name::Sitemap && !record.value.is_empty())
+        .map(|record| record.value.clone())
         .collect()
 }
 
@@ -222,9 +226,14 @@ fn is_star(value: &[u8]) -> bool {
 /// The groups of a file: a run of `User-agent` lines and all up to the next run. Only a rule ends a run (RFC 9309, section
 /// 2.2.4: other records do not).
 pub fn groups(body: &[u8], options: &Options) -> Vec<Group> {
+    groups_among(records(body, options), options)
+}
+
+/// The same for records that are known already.
+pub fn groups_among(records: Vec<Record>, options: &Options) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut in_run = false;
-    for record in records(body, options) {
+    for record in records {
         match record.name {
             Name::UserAgent => {
                 if !in_run {
@@ -402,10 +411,15 @@ fn name(key: &[u8], options: &Options) -> Name {
 /// How many octets a rule counts for (RFC 9309, section 2.2.2: "the match that has the most octets"). A special character
 /// is one octet.
 pub fn octets(pattern: &[u8]) -> usize {
-    tokens(pattern).len()
+    tokens(pattern)
+        .map(|token| match token {
+            Token::Any | Token::End | Token::Dollar => 1,
+            Token::Literal(spelling) => spelling.as_bytes().len(),
+        })
+        .sum()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A character of a rule.
 enum Token {
     /// `*`: any bytes, or none.
     Any,
@@ -413,29 +427,48 @@ enum Token {
     End,
     /// `$` elsewhere: the character itself, which a path has as `%24`.
     Dollar,
-    /// A byte of the canonical form.
-    Literal(u8),
+    /// What a path must have here, in canonical form.
+    Literal(Spelling),
 }
 
-fn tokens(pattern: &[u8]) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut canonical = Vec::new();
-    let mut rest = pattern;
-    while let Some(&first) = rest.first() {
-        let mut length = 1;
-        match first {
-            b'*' => tokens.push(Token::Any),
-            b'$' if rest.len() == 1 => tokens.push(Token::End),
-            b'$' => tokens.push(Token::Dollar),
-            _ => {
-                canonical.clear();
-                length = push_canonical(rest, &mut canonical);
-                tokens.extend(canonical.iter().map(|&octet| Token::Literal(octet)));
-            }
-        }
-        rest = &rest[length..];
+/// One character in canonical form: an octet, or `%` and two digits.
+struct Spelling {
+    bytes: [u8; 3],
+    len: usize,
+}
+
+impl Spelling {
+    fn raw(octet: u8) -> Spelling {
+        let bytes = [octet, 0, 0];
+        Spelling { bytes, len: 1 }
     }
-    tokens
+
+    fn encoded(octet: u8) -> Spelling {
+        let digit = |value: u8| b"0123456789ABCDEF"[usize::from(value)];
+        let bytes = [b'%', digit(octet >> 4), digit(octet & 15)];
+        Spelling { bytes, len: 3 }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+fn tokens(pattern: &[u8]) -> impl Iterator<Item = Token> {
+    let mut rest = pattern;
+    std::iter::from_fn(move || {
+        let (token, length) = match *rest.first()? {
+            b'*' => (Token::Any, 1),
+            b'$' if rest.len() == 1 => (Token::End, 1),
+            b'$' => (Token::Dollar, 1),
+            _ => {
+                let (spelling, length) = canonical(rest);
+                (Token::Literal(spelling), length)
+            }
+        };
+        rest = &rest[length..];
+        Some(token)
+    })
 }
 
 /// Says whether a rule, as written, matches a path in canonical form.
@@ -444,74 +477,64 @@ fn tokens(pattern: &[u8]) -> Vec<Token> {
 pub fn matches(pattern: &[u8], path: &[u8]) -> bool {
     let mut positions = vec![0];
     for token in tokens(pattern) {
-        positions = match (token, positions.first()) {
-            (_, None) => return false,
-            (Token::Any, Some(&first)) => (first..=path.len()).collect(),
-            (Token::End, _) => positions
-                .into_iter()
-                .filter(|&position| position == path.len())
-                .collect(),
-            (Token::Dollar, _) => after(&positions, path, b"%24"),
-            (Token::Literal(byte), _) => after(&positions, path, &[byte]),
+        let Some(&first) = positions.first() else {
+            return false;
         };
+        match token {
+            Token::Any => positions = (first..=path.len()).collect(),
+            Token::End => positions.retain(|&position| position == path.len()),
+            Token::Dollar => advance(&mut positions, path, b"%24"),
+            Token::Literal(spelling) => advance(&mut positions, path, spelling.as_bytes()),
+        }
     }
     !positions.is_empty()
 }
 
-/// Where the text ends that stands at some of the positions.
-fn after(positions: &[usize], path: &[u8], text: &[u8]) -> Vec<usize> {
-    positions
-        .iter()
-        .filter(|&&position| path[position..].starts_with(text))
-        .map(|position| position + text.len())
-        .collect()
+/// Goes past a text from each position where it stands, and drops the others.
+fn advance(positions: &mut Vec<usize>, path: &[u8], text: &[u8]) {
+    positions.retain_mut(|position| {
+        let stands = path[*position..].starts_with(text);
+        *position += text.len();
+        stands
+    });
 }
 
 /// The path, parameters and query of a URL in canonical form.
 pub fn canonical_path(url: &[u8]) -> Vec<u8> {
-    let mut canonical = Vec::new();
-    let path = path_of_url(url);
-    let mut rest = path.as_slice();
+    let mut path = Vec::new();
+    let written = path_of_url(url);
+    let mut rest = written.as_slice();
     while let Some(&first) = rest.first() {
         // In a URI these are no special characters, so they are as `%2A` and `%24` (RFC 9309, section 2.2.3).
-        let length = match first {
-            b'*' | b'$' => {
-                push_encoded(first, &mut canonical);
-                1
-            }
-            _ => push_canonical(rest, &mut canonical),
+        let (spelling, length) = match first {
+            b'*' | b'$' => (Spelling::encoded(first), 1),
+            _ => canonical(rest),
         };
+        path.extend(spelling.as_bytes());
         rest = &rest[length..];
     }
-    canonical
+    path
 }
 
-/// Appends the canonical form of the first character, and returns how many bytes it took (RFC 9309, section 2.2.2; RFC
-/// 3986, sections 2 and 6.2.2): unreserved characters are themselves, reserved ones stay as they are written, others are
-/// encoded.
-fn push_canonical(text: &[u8], canonical: &mut Vec<u8>) -> usize {
+/// The canonical form of the first character, and how many bytes it took (RFC 9309, section 2.2.2; RFC 3986, sections 2
+/// and 6.2.2): unreserved characters are themselves, reserved ones stay as they are written, others are encoded.
+fn canonical(text: &[u8]) -> (Spelling, usize) {
     let hex = |at: usize| (*text.get(at)? as char).to_digit(16);
     let first = text[0];
     if let (b'%', Some(high), Some(low)) = (first, hex(1), hex(2)) {
         let octet = (high * 16 + low) as u8;
-        if is_unreserved(octet) {
-            canonical.push(octet);
+        return if is_unreserved(octet) {
+            (Spelling::raw(octet), 3)
         } else {
-            push_encoded(octet, canonical);
-        }
-        return 3;
+            (Spelling::encoded(octet), 3)
+        };
     }
     // A `%` that encodes nothing stays too.
     if is_unreserved(first) || b"%:/?#[]@!$&'()*+,;=".contains(&first) {
-        canonical.push(first);
+        (Spelling::raw(first), 1)
     } else {
-        push_encoded(first, canonical);
+        (Spelling::encoded(first), 1)
     }
-    1
-}
-
-fn push_encoded(octet: u8, canonical: &mut Vec<u8>) {
-    canonical.extend(format!("%{octet:02X}").bytes());
 }
 
 /// RFC 3986, section 2.3.
