@@ -7,6 +7,7 @@
 pub mod agents;
 pub mod batch;
 pub mod capture;
+mod journal;
 pub mod ranks;
 mod sorted;
 pub mod survey;

@@ -7,87 +7,130 @@ use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::run;
 use crate::tables::robots::RobotsRow;
 
-/// Runs that are merged at once: each is an open file.
-const MERGED_AT_ONCE: usize = 128;
+/// Runs that are merged at once: each is an open file. In tests few, so that some are merged twice.
+const MERGED_AT_ONCE: usize = if cfg!(test) { 4 } else { 128 };
 
-/// Collects rows of one worker, and writes them sorted to a folder whenever they take the memory that was given.
+/// The sorted files of a survey, by their numbers in a folder.
+pub(super) struct Runs<'a> {
+    /// The folder.
+    pub(super) folder: &'a Path,
+    /// The number of the next file, for all workers.
+    pub(super) next: AtomicU64,
+}
+
+impl Runs<'_> {
+    fn path(&self, run: u64) -> PathBuf {
+        self.folder.join(format!("{run}.run"))
+    }
+
+    /// Writes rows that are in order to a file of their own, durably.
+    fn write(&self, rows: impl Iterator<Item = RobotsRow>) -> Result<u64> {
+        let mut run = RunWriter::create(self)?;
+        for row in rows {
+            run.row(&row)?;
+        }
+        run.finish()
+    }
+}
+
+/// Collects rows of one worker, shard by shard, and writes them sorted to files whenever they take the memory that was given.
 pub(super) struct Sorter<'a> {
-    folder: &'a Path,
-    /// Numbers of the files, shared by all workers.
-    next: &'a AtomicU64,
+    files: &'a Runs<'a>,
     memory_bytes: usize,
-    rows: Vec<RobotsRow>,
+    /// Bytes of all rows in memory.
     rows_bytes: usize,
-    runs: Vec<PathBuf>,
+    /// Rows and files of shards that were read whole.
+    kept: Vec<RobotsRow>,
+    kept_runs: Vec<u64>,
+    /// Those of the shard that is being read.
+    open: Vec<RobotsRow>,
+    open_runs: Vec<u64>,
 }
 
 impl<'a> Sorter<'a> {
     /// Starts without rows.
-    pub(super) fn new(folder: &'a Path, next: &'a AtomicU64, memory_bytes: usize) -> Self {
+    pub(super) fn new(files: &'a Runs<'a>, memory_bytes: usize) -> Self {
         Sorter {
-            folder,
-            next,
+            files,
             memory_bytes,
-            rows: Vec::new(),
             rows_bytes: 0,
-            runs: Vec::new(),
+            kept: Vec::new(),
+            kept_runs: Vec::new(),
+            open: Vec::new(),
+            open_runs: Vec::new(),
         }
     }
 
-    /// Adds a row.
+    /// Adds a row of the shard that is being read.
     pub(super) fn add(&mut self, row: RobotsRow) -> Result<()> {
         self.rows_bytes += row.memory_bytes();
-        self.rows.push(row);
-        match self.rows_bytes > self.memory_bytes {
-            true => self.spill(),
-            false => Ok(()),
+        self.open.push(row);
+        if self.rows_bytes > self.memory_bytes {
+            self.spill_kept()?;
+            self.open.sort_unstable();
+            self.open_runs.push(self.files.write(self.open.drain(..))?);
+            self.rows_bytes = 0;
         }
+        Ok(())
     }
 
-    /// Returns the files of all rows, each in order.
-    pub(super) fn finish(mut self) -> Result<Vec<PathBuf>> {
-        if !self.rows.is_empty() {
-            self.spill()?;
-        }
-        Ok(self.runs)
+    /// Keeps the rows of the shard that is being read: it is read whole.
+    pub(super) fn keep(&mut self) {
+        self.kept.append(&mut self.open);
+        self.kept_runs.append(&mut self.open_runs);
     }
 
-    fn spill(&mut self) -> Result<()> {
-        self.rows.sort_unstable();
-        let mut run = RunWriter::create(self.folder, self.next)?;
-        self.rows.drain(..).try_for_each(|row| run.row(&row))?;
-        self.rows_bytes = 0;
-        self.runs.push(run.finish()?);
+    /// Forgets the rows of the shard that is being read.
+    pub(super) fn forget(&mut self) -> Result<()> {
+        self.open.clear();
+        self.rows_bytes = self.kept.iter().map(RobotsRow::memory_bytes).sum();
+        let files = self.files;
+        let mut runs = self.open_runs.drain(..);
+        runs.try_for_each(|run| run::remove(&files.path(run)))
+    }
+
+    /// Writes out all that is kept; returns the files since the last time, each in order.
+    pub(super) fn flush(&mut self) -> Result<Vec<u64>> {
+        self.spill_kept()?;
+        self.rows_bytes = self.open.iter().map(RobotsRow::memory_bytes).sum();
+        Ok(std::mem::take(&mut self.kept_runs))
+    }
+
+    fn spill_kept(&mut self) -> Result<()> {
+        if !self.kept.is_empty() {
+            self.kept.sort_unstable();
+            self.kept_runs.push(self.files.write(self.kept.drain(..))?);
+        }
         Ok(())
     }
 }
 
-/// Calls `each` with the rows of all runs, in order; the runs are used up.
+/// Calls `each` with the rows of all runs, in order. The files stay: a merge that is stopped can begin anew.
 pub(super) fn merge(
-    mut runs: Vec<PathBuf>,
-    folder: &Path,
-    next: &AtomicU64,
+    mut runs: Vec<u64>,
+    files: &Runs,
     each: &mut dyn FnMut(RobotsRow) -> Result<()>,
 ) -> Result<()> {
     while runs.len() > MERGED_AT_ONCE {
-        let first: Vec<PathBuf> = runs.drain(..MERGED_AT_ONCE).collect();
-        let mut run = RunWriter::create(folder, next)?;
-        merge_few(&first, &mut |row| run.row(&row))?;
-        first.iter().try_for_each(|path| run::remove(path))?;
+        let first: Vec<u64> = runs.drain(..MERGED_AT_ONCE).collect();
+        let mut run = RunWriter::create(files)?;
+        merge_few(&first, files, &mut |row| run.row(&row))?;
         runs.push(run.finish()?);
     }
-    merge_few(&runs, each)
+    merge_few(&runs, files, each)
 }
 
-fn merge_few(runs: &[PathBuf], each: &mut dyn FnMut(RobotsRow) -> Result<()>) -> Result<()> {
-    let mut readers = runs
-        .iter()
-        .map(|path| RunReader::open(path))
-        .collect::<Result<Vec<_>>>()?;
+fn merge_few(
+    runs: &[u64],
+    files: &Runs,
+    each: &mut dyn FnMut(RobotsRow) -> Result<()>,
+) -> Result<()> {
+    let readers = runs.iter().map(|&run| RunReader::open(&files.path(run)));
+    let mut readers = readers.collect::<Result<Vec<_>>>()?;
     let mut heads = BinaryHeap::new();
     for (at, reader) in readers.iter_mut().enumerate() {
         heads.extend(reader.next()?.map(|row| Reverse((row, at))));
@@ -101,16 +144,18 @@ fn merge_few(runs: &[PathBuf], each: &mut dyn FnMut(RobotsRow) -> Result<()>) ->
 
 /// Writes a file of rows, a JSON object a line.
 struct RunWriter {
+    number: u64,
     path: PathBuf,
     out: BufWriter<File>,
 }
 
 impl RunWriter {
-    fn create(folder: &Path, next: &AtomicU64) -> Result<Self> {
-        let path = folder.join(next.fetch_add(1, Ordering::Relaxed).to_string());
+    fn create(files: &Runs) -> Result<Self> {
+        let number = files.next.fetch_add(1, Ordering::Relaxed);
+        let path = files.path(number);
         let file = File::create_new(&path).map_err(|e| Error::cannot_create(&path, &e))?;
         let out = BufWriter::with_capacity(1 << 16, file);
-        Ok(RunWriter { path, out })
+        Ok(RunWriter { number, path, out })
     }
 
     fn row(&mut self, row: &RobotsRow) -> Result<()> {
@@ -118,11 +163,13 @@ impl RunWriter {
         writeln!(self.out, "{line}").map_err(|e| Error::cannot_create(&self.path, &e))
     }
 
-    fn finish(mut self) -> Result<PathBuf> {
-        self.out
+    fn finish(mut self) -> Result<u64> {
+        let ended = self
+            .out
             .flush()
-            .map_err(|e| Error::cannot_create(&self.path, &e))?;
-        Ok(self.path)
+            .and_then(|()| self.out.get_ref().sync_all());
+        ended.map_err(|e| Error::cannot_create(&self.path, &e))?;
+        Ok(self.number)
     }
 }
 
@@ -150,7 +197,9 @@ impl RunReader {
         }
         let row = serde_json::from_slice(&self.line);
         row.map(Some).map_err(|e| {
-            Error::internal(format!("a scratch file of ours is damaged: {e}")).at(&self.path)
+            Error::new(Exit::Damaged, "E-SCRATCH", format!("not a row: {e}"))
+                .at(&self.path)
+                .remedy("remove its folder and run the same command again")
         })
     }
 }
@@ -182,17 +231,28 @@ mod tests {
     fn rows_come_in_order_however_they_were_cut_into_runs() {
         let mut expected: Vec<RobotsRow> = (0..3000).map(row).collect();
         expected.sort();
-        for memory_bytes in [1, 3000, 1 << 30] {
+        for memory_bytes in [100_000, 1 << 30] {
             let folder = tempfile::tempdir().unwrap();
-            let next = AtomicU64::new(0);
-            let mut sorter = Sorter::new(folder.path(), &next, memory_bytes);
-            (0..3000)
-                .try_for_each(|number| sorter.add(row(number)))
-                .unwrap();
-            let runs = sorter.finish().unwrap();
+            let files = Runs {
+                folder: folder.path(),
+                next: AtomicU64::new(0),
+            };
+            let mut sorter = Sorter::new(&files, memory_bytes);
+            for shard in 0..30 {
+                for number in 0..99 {
+                    sorter.add(row(99 + number)).unwrap();
+                }
+                sorter.forget().unwrap(); // a shard that failed
+                for number in 0..100 {
+                    sorter.add(row(100 * shard + number)).unwrap();
+                }
+                sorter.keep();
+            }
+            sorter.add(row(7)).unwrap(); // of a shard that is not whole
+            let runs = sorter.flush().unwrap();
             assert_eq!(runs.len() > MERGED_AT_ONCE, memory_bytes < 1 << 30);
             let mut found = Vec::new();
-            merge(runs, folder.path(), &next, &mut |row| {
+            merge(runs, &files, &mut |row| {
                 found.push(row);
                 Ok(())
             })

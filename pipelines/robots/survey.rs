@@ -2,14 +2,16 @@
 //!
 //! Workers read shards, one each, and write rows to sorted files; the files are merged into the table `robots`. Memory is
 //! a record and a share of rows a worker, whatever the crawl. Rows have one order, so that the table is the same, byte for
-//! byte, for any threads, memory and order of shards.
+//! byte, for any threads, memory, order of shards, and interruptions: a journal in the scratch folder lists the shards that
+//! are done, and the same survey goes on from there. A shard that failed gives no row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crawlrank_robots::{Access, Fetch, ParseOptions, UrlPath};
 use crawlrank_warc::{Reader, Record};
@@ -17,8 +19,9 @@ use crawlrank_warc::{Reader, Record};
 use super::agents::KnownAgent;
 use super::batch::as_written;
 use super::capture::{self, Capture, Found};
+use super::journal::{Entry, Journal};
 use super::ranks::HostRanks;
-use super::sorted::{self, Sorter};
+use super::sorted::{self, Runs, Sorter};
 use crate::accounts::{Located, Outcome, ShardRow};
 use crate::error::{self, Error, Exit, Result};
 use crate::fetch;
@@ -28,6 +31,9 @@ use crate::progress::{Progress, Show};
 use crate::recipe::{Recipe, Shaping};
 use crate::shard::Shard;
 use crate::tables::robots::{AccessKind, RobotsRow, RobotsWriter};
+
+/// Time between two commits of a worker: 2 % of the time spent so far, within these bounds.
+const COMMIT_AFTER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// Bytes of rows that a worker holds at most: beyond that nothing is gained.
 const SORTED_BYTES: usize = 64 << 20;
@@ -44,7 +50,7 @@ pub struct SurveyOptions<'a> {
     pub memory: u64,
     /// Threads to use.
     pub threads: usize,
-    /// An empty folder for scratch.
+    /// A folder for scratch of this survey alone: empty, or as it was left.
     pub scratch: &'a Path,
     /// Tells when to stop.
     pub interrupt: &'a Interrupt,
@@ -52,91 +58,65 @@ pub struct SurveyOptions<'a> {
     pub progress: Show,
 }
 
-impl SurveyOptions<'_> {
-    /// The parameters that shape the table, for its id: those that shape a run and do not concern a survey have no part in it.
-    pub fn shaping(&self) -> Shaping {
-        let tokens: Vec<&str> = self
-            .agents
-            .iter()
-            .map(|agent| agent.token.as_str())
-            .collect();
-        let mut map = serde_json::Map::new();
-        map.insert("command".to_owned(), "robots survey".into());
-        map.insert("agents".to_owned(), tokens.into());
-        map.insert("max_robots_bytes".to_owned(), self.parse.max_bytes.into());
-        let limits = &self.recipe;
-        for (name, size) in [
-            ("max_record", limits.max_record),
-            ("max_header", limits.max_header),
-            ("max_window", limits.max_window),
-        ] {
-            map.insert(name.to_owned(), size.0.into());
-        }
-        Shaping(map)
+/// The parameters that shape the table, for its id.
+pub fn shaping(recipe: &Recipe, agents: &[KnownAgent], parse: &ParseOptions) -> Shaping {
+    let tokens: Vec<&str> = agents.iter().map(|agent| agent.token.as_str()).collect();
+    let mut map = serde_json::Map::new();
+    map.insert("command".to_owned(), "robots survey".into());
+    map.insert("agents".to_owned(), tokens.into());
+    map.insert("max_robots_bytes".to_owned(), parse.max_bytes.into());
+    for (name, size) in [
+        ("max_record", recipe.max_record),
+        ("max_header", recipe.max_header),
+        ("max_window", recipe.max_window),
+    ] {
+        map.insert(name.to_owned(), size.0.into());
     }
+    Shaping(map)
 }
 
 /// What was read from the shards, before it is merged.
-pub struct Survey {
+pub struct Survey<'a> {
     accounts: Vec<Located>,
-    notes: BTreeMap<&'static str, u64>,
-    runs: Vec<PathBuf>,
-    next_run: AtomicU64,
+    notes: BTreeMap<String, u64>,
+    runs: Vec<u64>,
+    files: Runs<'a>,
 }
 
-/// Reads the captures of all shards.
+/// Reads the captures of all shards that were not read before.
 ///
 /// # Errors
 /// A stop on request, and trouble with files of our own; what is wrong with a shard is in its account.
-pub fn read(shards: &[Shard], options: &SurveyOptions) -> Result<Survey> {
-    let share = WorkerShare::of(
-        options.memory,
-        options.threads.min(shards.len()),
-        options.recipe.max_record.0,
-    );
-    let bytes = shards.iter().map(|shard| shard.bytes).sum();
-    let progress = Progress::start(options.progress, "survey", "bytes", bytes);
-    let next_run = AtomicU64::new(0);
-    let queue = AtomicUsize::new(0);
-    let found: Vec<Result<Worker>> = std::thread::scope(|scope| {
-        let work = || {
-            let worker = Worker {
-                options,
-                progress: &progress,
-                tokens: options
-                    .agents
-                    .iter()
-                    .map(|agent| agent.token.as_str())
-                    .collect(),
-                sorter: Sorter::new(
-                    options.scratch,
-                    &next_run,
-                    share.builder_bytes.min(SORTED_BYTES),
-                ),
-                record: Record::default(),
-                accounts: Vec::new(),
-                notes: BTreeMap::new(),
-            };
-            let worked = worker.work(shards, &queue);
-            if worked.is_err() {
-                queue.store(shards.len(), Ordering::Relaxed); // the others need not go on
-            }
-            worked
-        };
-        let workers: Vec<_> = (0..share.workers).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
-        joined
-            .map(|worked| worked.unwrap_or_else(|_| Err(Error::internal("a worker panicked"))))
-            .collect()
-    });
+pub fn read<'a>(shards: &[Shard], options: &SurveyOptions<'a>) -> Result<Survey<'a>> {
+    let (journal, mut entries) = Journal::open(options.scratch)?;
+    let done: BTreeSet<&str> = entries
+        .iter()
+        .flat_map(|entry| &entry.shards)
+        .map(|account| account.shard.as_str())
+        .collect();
+    let is_pending = |shard: &&Shard| !done.contains(shard.name.as_str());
+    let pending: Vec<&Shard> = shards.iter().filter(is_pending).collect();
+    let last_run = entries.iter().flat_map(|entry| &entry.runs).max();
+    let files = Runs {
+        folder: options.scratch,
+        next: AtomicU64::new(last_run.map_or(0, |last| last + 1)),
+    };
+    let bytes = pending.iter().map(|shard| shard.bytes).sum();
+    let queue = Queue {
+        pending,
+        next: AtomicUsize::new(0),
+        journal,
+        started: Instant::now(),
+        progress: Progress::start(options.progress, "survey", "bytes", bytes),
+    };
+    entries.extend(read_pending(&queue, options, &files)?);
     let (mut accounts, mut notes, mut runs) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for worker in found {
-        let worker = worker?;
-        accounts.extend(worker.accounts);
-        for (note, count) in worker.notes {
+    for entry in entries {
+        accounts.extend(entry.shards);
+        for (note, count) in entry.notes {
             *notes.entry(note).or_default() += count;
         }
-        runs.extend(worker.sorter.finish()?);
+        runs.extend(entry.runs);
     }
     accounts.sort_by(|a, b| a.shard.cmp(&b.shard));
     let located = |row| Located {
@@ -147,18 +127,56 @@ pub fn read(shards: &[Shard], options: &SurveyOptions) -> Result<Survey> {
         accounts: accounts.into_iter().map(located).collect(),
         notes,
         runs,
-        next_run,
+        files,
     })
 }
 
-impl Survey {
+/// Reads shards with as many workers as the memory has room for.
+fn read_pending(queue: &Queue, options: &SurveyOptions, files: &Runs) -> Result<Vec<Entry>> {
+    let workers = options.threads.min(queue.pending.len());
+    let share = WorkerShare::of(options.memory, workers, options.recipe.max_record.0);
+    std::thread::scope(|scope| {
+        let work = || {
+            let worked = Worker {
+                options,
+                queue,
+                tokens: options
+                    .agents
+                    .iter()
+                    .map(|agent| agent.token.as_str())
+                    .collect(),
+                sorter: Sorter::new(files, share.builder_bytes.min(SORTED_BYTES)),
+                record: Record::default(),
+                accounts: Vec::new(),
+                notes: BTreeMap::new(),
+                entries: Vec::new(),
+            }
+            .work();
+            if worked.is_err() {
+                // The others finish what they have.
+                queue.next.store(queue.pending.len(), Ordering::Relaxed);
+            }
+            worked
+        };
+        let workers: Vec<_> = (0..share.workers).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| {
+            let panicked = |_| Err(Error::internal("a worker panicked"));
+            worker.join().unwrap_or_else(panicked)
+        });
+        let worked: Vec<Result<Vec<Entry>>> = joined.collect();
+        let entries = worked.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(entries.into_iter().flatten().collect())
+    })
+}
+
+impl Survey<'_> {
     /// Sums up what was read and lost. `pages` of it are the captures.
     pub fn outcome(&self, recipe: &Recipe) -> Outcome {
         Outcome::of(&self.accounts, recipe.max_bad_records)
     }
 
     /// Kinds of captures that are worth a word, with their counts: redirects, pages in place of the file, and the like.
-    pub fn notes(&self) -> &BTreeMap<&'static str, u64> {
+    pub fn notes(&self) -> &BTreeMap<String, u64> {
         &self.notes
     }
 
@@ -175,7 +193,7 @@ impl Survey {
         let mut summary = Summary::new(options.agents.len());
         let mut telling: Option<RobotsRow> = None;
         let mut rows: u64 = 0;
-        sorted::merge(self.runs, options.scratch, &self.next_run, &mut |row| {
+        sorted::merge(self.runs, &self.files, &mut |row| {
             rows += 1;
             if rows % 4096 == 0 {
                 options.interrupt.check()?;
@@ -266,32 +284,99 @@ impl Summary {
     }
 }
 
+/// Shards to read, shared by the workers.
+struct Queue<'a> {
+    pending: Vec<&'a Shard>,
+    next: AtomicUsize,
+    journal: Journal,
+    started: Instant,
+    progress: Progress,
+}
+
+impl<'a> Queue<'a> {
+    fn take(&self) -> Option<&'a Shard> {
+        let place = self.next.fetch_add(1, Ordering::Relaxed);
+        self.pending.get(place).copied()
+    }
+
+    fn commit_after(&self) -> Duration {
+        (self.started.elapsed() / 50).clamp(COMMIT_AFTER.0, COMMIT_AFTER.1)
+    }
+}
+
 /// One thread that reads shards.
 struct Worker<'a> {
     options: &'a SurveyOptions<'a>,
-    progress: &'a Progress,
+    queue: &'a Queue<'a>,
     tokens: Vec<&'a str>,
     sorter: Sorter<'a>,
     record: Record,
+    /// Of shards since the last commit.
     accounts: Vec<ShardRow>,
-    notes: BTreeMap<&'static str, u64>,
+    notes: BTreeMap<String, u64>,
+    /// What was committed, and at last what is not worth it.
+    entries: Vec<Entry>,
 }
 
 impl Worker<'_> {
-    fn work(mut self, shards: &[Shard], queue: &AtomicUsize) -> Result<Self> {
-        while let Some(shard) = shards.get(queue.fetch_add(1, Ordering::Relaxed)) {
-            self.options.interrupt.check()?;
-            let account = self.read_shard_guarded(shard)?;
-            self.accounts.push(account);
+    /// Reads shards until none is left or a stop is asked for; what is finished is committed in any case.
+    fn work(mut self) -> Result<Vec<Entry>> {
+        let mut committed = Instant::now();
+        while let Some(shard) = self.queue.take() {
+            let read = match self.options.interrupt.check() {
+                Ok(()) => self.read_shard_guarded(shard),
+                Err(stopped) => Err(stopped),
+            };
+            if let Err(stopped) = read {
+                self.sorter.forget()?;
+                self.commit()?;
+                return Err(stopped);
+            }
+            if committed.elapsed() > self.queue.commit_after() {
+                self.commit()?;
+                committed = Instant::now();
+            }
         }
-        Ok(self)
+        self.commit()?;
+        Ok(self.entries)
     }
 
-    /// Reads a shard behind a panic barrier: a fault of ours costs the rest of that shard, not the survey.
-    fn read_shard_guarded(&mut self, shard: &Shard) -> Result<ShardRow> {
+    /// Makes what was read since the last time last.
+    fn commit(&mut self) -> Result<()> {
+        // A shard whose trouble may pass, as that with a disk does, is read again by whoever goes on.
+        let (again, shards): (Vec<ShardRow>, Vec<ShardRow>) =
+            self.accounts.drain(..).partition(|account| account.again);
+        if !again.is_empty() {
+            self.entries.push(Entry {
+                shards: again,
+                notes: BTreeMap::new(),
+                runs: Vec::new(),
+            });
+        }
+        if !shards.is_empty() {
+            let entry = Entry {
+                shards,
+                notes: std::mem::take(&mut self.notes),
+                runs: self.sorter.flush()?,
+            };
+            self.queue.journal.add(&entry)?;
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+
+    /// Reads a shard behind a panic barrier: a fault of ours costs that shard, not the survey.
+    fn read_shard_guarded(&mut self, shard: &Shard) -> Result<()> {
         let read = catch_unwind(AssertUnwindSafe(|| self.read_shard(shard)));
         let error = match read {
-            Ok(Ok(account)) => return Ok(account),
+            Ok(Ok((account, notes))) => {
+                self.sorter.keep();
+                self.accounts.push(account);
+                for (note, count) in notes {
+                    *self.notes.entry(note.to_owned()).or_default() += count;
+                }
+                return Ok(());
+            }
             // Trouble with the shard itself stops nothing else; trouble with our own files does.
             Ok(Err(error)) if error.path() == Some(&shard.path) => error,
             Ok(Err(error)) => return Err(error),
@@ -301,17 +386,20 @@ impl Worker<'_> {
             }
         };
         tracing::warn!("{error}");
-        Ok(ShardRow::failed(shard, &error))
+        self.sorter.forget()?;
+        self.accounts.push(ShardRow::failed(shard, &error));
+        Ok(())
     }
 
-    fn read_shard(&mut self, shard: &Shard) -> Result<ShardRow> {
+    /// Reads a shard to its end: its account, and what was worth a word.
+    fn read_shard(&mut self, shard: &Shard) -> Result<(ShardRow, Notes)> {
         let options = self.options;
         let input = Watched {
             file: File::open(&shard.path).map_err(|e| Error::io(&shard.path, &e))?,
             interrupt: options.interrupt,
-            progress: self.progress,
+            progress: &self.queue.progress,
         };
-        let mut found = ShardRow::default();
+        let (mut found, mut notes) = (ShardRow::default(), Notes::new());
         let mut reader = Reader::with_options(input, options.recipe.reader_options());
         loop {
             let more = reader.read_record(&mut self.record);
@@ -326,11 +414,8 @@ impl Worker<'_> {
             match capture::look(&self.record, options.parse.max_bytes) {
                 Found::Capture(capture) => {
                     found.pages += 1;
-                    let (row, notes) = row_of(&capture, &self.tokens, &options.parse);
-                    self.sorter.add(row)?;
-                    for note in notes {
-                        *self.notes.entry(note).or_default() += 1;
-                    }
+                    self.sorter
+                        .add(row_of(&capture, &self.tokens, &options.parse, &mut notes))?;
                 }
                 Found::Skipped(reason) => found.skip(reason, 1),
                 Found::Other => {}
@@ -341,13 +426,17 @@ impl Worker<'_> {
             let changed = format!("it had {} bytes and has {}", shard.bytes, totals.bytes);
             return Err(Error::new(Exit::Io, "E-CHANGED", changed).at(&shard.path));
         }
-        Ok(ShardRow {
+        let account = ShardRow {
             pages: found.pages,
             skipped: found.skipped,
             ..ShardRow::read(shard, totals)
-        })
+        };
+        Ok((account, notes))
     }
 }
+
+/// Kinds of captures that are worth a word, with their counts.
+type Notes = BTreeMap<&'static str, u64>;
 
 /// A shard's bytes as they are read: shown as progress, and ended when a stop is asked for.
 struct Watched<'a> {
@@ -367,16 +456,16 @@ impl Read for Watched<'_> {
     }
 }
 
-/// What a capture says, as a row of the table, and what is worth a word.
+/// What a capture says, as a row of the table.
 fn row_of(
     capture: &Capture,
     tokens: &[&str],
     parse: &ParseOptions,
-) -> (RobotsRow, Vec<&'static str>) {
-    let mut notes = Vec::new();
+    notes: &mut Notes,
+) -> RobotsRow {
     let mut note = |is: bool, name| {
         if is {
-            notes.push(name);
+            *notes.entry(name).or_default() += 1;
         }
     };
     note(capture.is_truncated, "body_truncated");
@@ -417,5 +506,77 @@ fn row_of(
             .collect();
         (row.content_signal, row.content_usage) = as_written(&everybody);
     }
-    (row, notes)
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::robots::agents;
+    use crate::shard;
+    use crate::synth::{self, Kind, SynthOptions};
+
+    fn write(survey: Survey, options: &SurveyOptions) -> (Vec<u8>, Summary) {
+        let table = options.scratch.join("table");
+        let summary = survey.write(&table, "id", options, None).unwrap();
+        (fs::read(&table).unwrap(), summary)
+    }
+
+    #[test]
+    fn a_survey_goes_on_where_it_was_stopped_and_failed_shards_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = SynthOptions {
+            out: folder.path().join("shards"),
+            shards: 3,
+            hosts: 400,
+            kinds: vec![Kind::Robots],
+            ..SynthOptions::default()
+        };
+        synth::generate(&made, &|_| Ok(())).unwrap();
+        let shards = shard::find(&[&made.out], None).unwrap();
+        assert_eq!(shards.len(), 3);
+        let agents = agents::from_flag("*,CCBot").unwrap();
+        let (recipe, interrupt) = (Recipe::default(), Interrupt::default());
+        let options = |scratch| SurveyOptions {
+            recipe: &recipe,
+            agents: &agents,
+            parse: ParseOptions::default(),
+            memory: 256 << 20,
+            threads: 1,
+            scratch,
+            interrupt: &interrupt,
+            progress: Show::Nothing,
+        };
+        let [whole, halves] = ["whole", "halves"].map(|name| folder.path().join(name));
+        fs::create_dir(&whole).unwrap();
+        fs::create_dir(&halves).unwrap();
+        let expected = write(read(&shards, &options(&whole)).unwrap(), &options(&whole));
+        assert!(expected.1.rows >= 100);
+
+        // The first shard cannot be read for now.
+        let aside = folder.path().join("aside");
+        fs::rename(&shards[0].path, &aside).unwrap();
+        let first = read(&shards, &options(&halves)).unwrap();
+        assert_eq!(first.outcome(&recipe).bad_shards.len(), 1);
+        drop(first);
+        fs::rename(&aside, &shards[0].path).unwrap();
+        // The others were read, and are not needed any more.
+        fs::remove_file(&shards[1].path).unwrap();
+        fs::remove_file(&shards[2].path).unwrap();
+        let second = read(&shards, &options(&halves)).unwrap();
+        let outcome = second.outcome(&recipe);
+        assert_eq!(
+            (outcome.bad_shards.len(), outcome.pages),
+            (0, expected.1.rows)
+        );
+        assert_eq!(write(second, &options(&halves)), expected);
+
+        interrupt.request();
+        fs::remove_dir_all(&whole).unwrap();
+        fs::create_dir(&whole).unwrap();
+        let stopped = read(&shards, &options(&whole)).err().unwrap();
+        assert_eq!(stopped.exit(), Exit::Interrupted);
+    }
 }

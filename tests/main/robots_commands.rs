@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use crawlrank::interrupt::Interrupt;
 use crawlrank::tables::read::Table;
@@ -558,6 +559,46 @@ fn ten_thousand_captures_are_surveyed_as_they_were_made() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn a_survey_that_was_killed_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 6, 6_000);
+    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
+    let arguments = |out: &Path| -> Vec<String> {
+        let paths = [shards.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let all = [
+            &["robots", "survey", "--no-progress", "--threads", "2"],
+            &paths[..],
+        ];
+        all.concat().into_iter().map(str::to_owned).collect()
+    };
+    let started = Instant::now();
+    assert_eq!(crawlrank(arguments(&whole)).code, 0);
+    let whole_time = started.elapsed();
+    for (count, signal) in ["INT", "KILL", "TERM", "KILL"].iter().enumerate() {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_crawlrank"))
+            .args(arguments(&killed))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole_time * (count as u32 + 1) / 6);
+        let kill = ["-s", signal, &child.id().to_string()].map(str::to_owned);
+        let _ = Command::new("kill")
+            .args(kill)
+            .stderr(Stdio::null())
+            .status(); // it may have ended
+        child.wait().unwrap();
+    }
+    assert_eq!(crawlrank(arguments(&killed)).code, 0);
+    let table = "tables/robots.parquet";
+    assert_eq!(
+        fs::read(killed.join(table)).unwrap(),
+        fs::read(whole.join(table)).unwrap()
+    );
+    assert!(!killed.join("tmp").exists());
 }
 
 /// A response record about `url`.

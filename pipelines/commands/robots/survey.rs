@@ -74,7 +74,8 @@ impl Survey {
         let recipe = self.recipe().check()?;
         memory::check(budget(&recipe))?;
         let shards = shard::find(&self.shards, recipe.limit)?;
-        let place = Place::open(&self.out)?;
+        let id = manifest::run_id(&survey::shaping(&recipe, &agents, &parse), &shards);
+        let place = Place::open(&self.out, &id)?;
         let options = SurveyOptions {
             recipe: &recipe,
             agents: &agents,
@@ -89,12 +90,14 @@ impl Survey {
         let outcome = surveyed.outcome(&recipe);
         tell_what_was_read(&outcome, &surveyed);
         if outcome.records == 0 {
+            place.clean()?;
             outcome.check(&recipe, &place.run)?; // no record, no table
         }
-        let id = manifest::run_id(&options.shaping(), &shards);
         let table = place.scratch.join("robots.parquet");
+        run::remove(&table)?;
         let summary = surveyed.write(&table, &id, &options, place.ranks()?.as_ref())?;
         place.publish(&table)?;
+        place.clean()?;
         print(&summary, &agents, place.commits.is_some(), context)?;
         tracing::info!(
             "{}: {} captures of {} hosts",
@@ -133,7 +136,7 @@ fn exit(outcome: &Outcome) -> Exit {
     }
 }
 
-/// Where the table goes: into a run, or a folder of its own. Holds the lock; scratch goes away with it.
+/// Where the table goes: into a run, or a folder of its own. Holds the lock.
 struct Place {
     run: RunDir,
     /// When it is a run.
@@ -143,15 +146,20 @@ struct Place {
 }
 
 impl Place {
-    fn open(out: &Path) -> Result<Self> {
+    /// Opens the place of the survey `id`; scratch of others goes.
+    fn open(out: &Path, id: &str) -> Result<Self> {
         let run = RunDir::new(out);
         let lock = run.lock_for_survey()?;
         let commits = match run.manifest().exists() {
             true => Some(Commits::new(run.clone(), Manifest::open(&run)?)),
             false => None,
         };
-        let scratch = run.tmp().join("survey");
-        run::remove(&scratch)?;
+        // Another version may find other rows.
+        let name = format!("survey-{}-{id}", env!("CARGO_PKG_VERSION"));
+        let scratch = run.tmp().join(name);
+        if !scratch.exists() {
+            run::remove(&run.tmp())?;
+        }
         for folder in [&scratch, &run.output("tables")] {
             fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
         }
@@ -176,12 +184,10 @@ impl Place {
             None => self.run.publish(table, RunDir::ROBOTS_TABLE),
         }
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = run::remove(&self.scratch);
-        let _ = fs::remove_dir(self.run.tmp()); // when nothing else is in it
+    /// Removes the scratch: what it holds is in the table, or worth nothing.
+    fn clean(&self) -> Result<()> {
+        run::remove(&self.run.tmp())
     }
 }
 
@@ -203,7 +209,7 @@ fn tell_what_was_read(outcome: &Outcome, surveyed: &survey::Survey) {
         let notes = &mut surveyed.notes().iter();
         tracing::info!(
             "of these {}",
-            words(&mut notes.map(|(name, count)| (*name, count)))
+            words(&mut notes.map(|(name, count)| (name.as_str(), count)))
         );
     }
     if !outcome.skipped.is_empty() {
