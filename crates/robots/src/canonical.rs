@@ -8,6 +8,8 @@
 
 use alloc::vec::Vec;
 
+use crate::bytes::find_byte;
+
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,16 +42,18 @@ const CLASSES: [Class; 256] = {
 };
 
 /// Which octets a path or pattern holds, folded to a word: letters (both cases alike), digits and punctuation have a
-/// bit each or share one. A pattern whose octets are not all in the path's set cannot match it. Two bits say whether
+/// bit each or share one. A pattern whose octets are not all in the path's set cannot match it. Three bits say whether
 /// the spelling can be taken as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OctetSet(u64);
 
 impl OctetSet {
-    /// Some octet is, or may be, spelled other than canonically.
+    /// Some octet must be spelled otherwise, or begins a fragment.
     const UNUSUAL: u64 = 1;
     /// There is `*` or `$`.
     const OPERATOR: u64 = 2;
+    /// There are escapes, which may or may not be canonical.
+    const PERCENT: u64 = 1 << b'%';
 
     const BITS: [u64; 256] = {
         let mut bits = [0; 256];
@@ -62,7 +66,7 @@ impl OctetSet {
                 (Class::Unreserved | Class::Reserved, 0x20..0x40) => 1 << byte,
                 (Class::Unreserved | Class::Reserved, _) if byte & 31 > 1 => 1 << (byte & 31),
                 (Class::Unreserved | Class::Reserved, _) => 1 << 31, // `@`, `A` and `a`, along with `_`
-                (Class::Percent, _) => OctetSet::UNUSUAL | 1 << b'%',
+                (Class::Percent, _) => OctetSet::PERCENT,
                 (Class::Other, _) => OctetSet::UNUSUAL,
             };
             byte += 1;
@@ -86,13 +90,19 @@ impl OctetSet {
     /// Whether every octet stands for itself.
     #[inline(always)]
     pub(crate) fn is_plain(self) -> bool {
+        self.0 & (OctetSet::UNUSUAL | OctetSet::OPERATOR | OctetSet::PERCENT) == 0
+    }
+
+    /// Whether every octet stands for itself, escapes apart.
+    #[inline(always)]
+    pub(crate) fn is_plain_but_for_escapes(self) -> bool {
         self.0 & (OctetSet::UNUSUAL | OctetSet::OPERATOR) == 0
     }
 
     /// Whether every octet stands for itself but `*` and `$`.
     #[inline(always)]
     pub(crate) fn is_plain_pattern(self) -> bool {
-        self.0 & OctetSet::UNUSUAL == 0
+        self.0 & (OctetSet::UNUSUAL | OctetSet::PERCENT) == 0
     }
 
     /// Of a canonical path or pattern: whether all octets of `part` but `*` and `$` are in it.
@@ -161,25 +171,18 @@ pub(crate) fn canonical_path(path: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Whether a path is in its canonical form already, as paths that come from links nearly always are.
-pub(crate) fn is_canonical_path(path: &[u8]) -> bool {
-    let mut at = 0;
+/// Whether all escapes of a path are canonical, as those of links nearly always are: of octets that must be escaped,
+/// in upper case.
+pub(crate) fn has_canonical_escapes(path: &[u8]) -> bool {
+    let mut at = find_byte(path, 0, b'%');
     while at < path.len() {
-        let byte = path[at];
-        match CLASSES[usize::from(byte)] {
-            Class::Operator | Class::Other => return false,
-            Class::Percent => {
-                if let Some(octet) = escape(&path[at..]) {
-                    let lower =
-                        path[at + 1].is_ascii_lowercase() || path[at + 2].is_ascii_lowercase();
-                    if lower || CLASSES[usize::from(octet)] == Class::Unreserved {
-                        return false;
-                    }
-                }
+        if let Some(octet) = escape(&path[at..]) {
+            let is_lower = path[at + 1].is_ascii_lowercase() || path[at + 2].is_ascii_lowercase();
+            if is_lower || CLASSES[usize::from(octet)] == Class::Unreserved {
+                return false;
             }
-            Class::Unreserved | Class::Reserved => {}
         }
-        at += 1;
+        at = find_byte(path, at + 1, b'%');
     }
     true
 }
@@ -250,10 +253,10 @@ mod tests {
                 vec![b'/', b'%', byte, b'1'],
                 vec![b'/', b'%', b'4', byte],
             ] {
-                assert_eq!(is_canonical_path(&text), path(&text) == text, "{text:?}");
-                if OctetSet::of(&text).is_plain() && byte != b'#' {
-                    assert_eq!(path(&text), text);
-                }
+                let octets = OctetSet::of(&text);
+                let is_taken = octets.is_plain_but_for_escapes() && has_canonical_escapes(&text);
+                assert_eq!(is_taken, path(&text) == text && byte != b'#', "{text:?}");
+                assert!(is_taken || !octets.is_plain());
             }
         }
     }

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use crate::bytes::{find_byte, find_path_start, head};
-use crate::canonical::{OctetSet, canonical_path, is_canonical_path};
+use crate::canonical::{OctetSet, canonical_path, has_canonical_escapes};
 
 /// Path and query of a URL in canonical form, made once and asked of many files or agents.
 #[derive(Clone, Debug)]
@@ -21,17 +21,15 @@ impl<'u> UrlPath<'u> {
     /// is as good as a URL; a URL without a path has the path `/`. Never fails: the caller knows what it will fetch.
     #[inline]
     pub fn new<U: AsRef<[u8]> + ?Sized>(url: &'u U) -> UrlPath<'u> {
-        let url = url.as_ref();
-        let path = path_and_beyond(url);
+        let path = path_and_beyond(url.as_ref());
         let octets = OctetSet::of(path);
-        if octets.is_plain() && path.first() == Some(&b'/') {
-            return UrlPath {
-                head: head(&path[1..]),
-                octets,
-                path: Cow::Borrowed(path),
-            };
+        let is_canonical =
+            octets.is_plain() || octets.is_plain_but_for_escapes() && has_canonical_escapes(path);
+        if is_canonical && path.first() == Some(&b'/') {
+            UrlPath::from_canonical(Cow::Borrowed(path), octets)
+        } else {
+            UrlPath::from_unusual(path)
         }
-        UrlPath::from_unusual(path)
     }
 
     /// The path and query in canonical form; begins with `/`.
@@ -45,27 +43,22 @@ impl<'u> UrlPath<'u> {
         *self.path == *b"/robots.txt"
     }
 
+    #[inline]
+    fn from_canonical(path: Cow<'u, [u8]>, octets: OctetSet) -> UrlPath<'u> {
+        let head = head(&path[1..]);
+        UrlPath { path, head, octets }
+    }
+
     #[cold]
     fn from_unusual(path: &'u [u8]) -> UrlPath<'u> {
         let path = &path[..find_byte(path, 0, b'#')];
-        let has_slash = path.first() == Some(&b'/');
-        let path = if path.is_empty() {
-            Cow::Borrowed(b"/".as_slice())
-        } else if has_slash && is_canonical_path(path) {
-            Cow::Borrowed(path)
-        } else {
-            let mut canonical = Vec::new();
-            if !has_slash {
-                canonical.push(b'/');
-            }
-            canonical_path(path, &mut canonical);
-            Cow::Owned(canonical)
-        };
-        UrlPath {
-            head: head(&path[1..]),
-            octets: OctetSet::of(&path),
-            path,
+        let mut canonical = Vec::new();
+        if path.first() != Some(&b'/') {
+            canonical.push(b'/');
         }
+        canonical_path(path, &mut canonical);
+        let octets = OctetSet::of(&canonical);
+        UrlPath::from_canonical(Cow::Owned(canonical), octets)
     }
 }
 

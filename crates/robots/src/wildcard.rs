@@ -1,5 +1,6 @@
 //! Matching of patterns with `*` and `$`, in time that no pair of rule and URL can drive up.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::bytes::find_byte;
@@ -12,7 +13,8 @@ const MAX_PLAIN_WORK: usize = 1 << 16;
 pub(crate) struct Wildcard<'p> {
     path: &'p [u8],
     work: usize,
-    index: Option<Index>,
+    /// Boxed: it is large, and nearly never there.
+    index: Option<Box<Index>>,
 }
 
 impl<'p> Wildcard<'p> {
@@ -90,7 +92,7 @@ impl<'p> Wildcard<'p> {
 
     fn index(&mut self) -> &Index {
         let path = self.path;
-        self.index.get_or_insert_with(|| Index::new(path))
+        self.index.get_or_insert_with(|| Box::new(Index::new(path)))
     }
 }
 
