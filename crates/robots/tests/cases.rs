@@ -72,6 +72,11 @@ fn extraction() {
 }
 
 #[test]
+fn warnings() {
+    run("warnings.txt");
+}
+
+#[test]
 fn access() {
     run("access.txt");
 }
@@ -141,8 +146,9 @@ fn parse(text: &str) -> Vec<Case> {
                 ("max-bytes", bytes) => case.options.max_bytes = bytes.parse().expect("a number"),
                 _ => panic!("line {}: no such option", index + 1),
             },
-            "allow" | "deny" | "delay" | "rate" | "sitemap" | "sitemaps" | "host"
-            | "clean-param" | "signal" | "usage" | "fetch" | "html" | "truncated" => {
+            "allow" | "deny" | "delay" | "rate" | "visit" | "sitemap" | "sitemaps" | "host"
+            | "clean-param" | "signal" | "usage" | "warn" | "warnings" | "fetch" | "html"
+            | "truncated" => {
                 case.expectations.push(Expectation {
                     line: index + 1,
                     words: line.to_owned(),
@@ -286,6 +292,16 @@ fn check(file: &str, case: &Case, failures: &mut Failures) {
                 );
                 failures.check(&crate_place, rate, expected);
             }
+            "visit" => {
+                let agent = String::from_utf8(word()).expect("agents are UTF-8");
+                let expected = String::from_utf8(word()).expect("two times");
+                let clock = |minute: u16| format!("{:02}{:02}", minute / 60, minute % 60);
+                let visit = robots.agent(&agent).visit_time().map_or_else(
+                    || "none".to_owned(),
+                    |time| format!("{}-{}", clock(time.start_minute), clock(time.end_minute)),
+                );
+                failures.check(&crate_place, visit, expected);
+            }
             "sitemap" | "sitemaps" => {
                 let expected = lists("sitemap");
                 let sitemaps: Vec<_> = robots.sitemaps().map(|url| url.into_owned()).collect();
@@ -295,6 +311,14 @@ fn check(file: &str, case: &Case, failures: &mut Failures) {
                     .map(|url| String::from_utf8_lossy(url).into_owned())
                     .collect();
                 failures.check(&reference_place, sitemaps, expected);
+            }
+            "warn" | "warnings" => {
+                let warnings: Vec<_> = robots
+                    .warnings()
+                    .iter()
+                    .map(|warning| format!("{} {:?}", warning.line, warning.kind))
+                    .collect();
+                failures.check(&crate_place, warnings, lists("warn"));
             }
             "host" => {
                 let host = robots.host().map(|host| host.into_owned());
