@@ -20,7 +20,6 @@ use crate::escape::escaped;
 use crate::fetch::{self, FetchOptions};
 use crate::payload;
 use crate::recipe::Size;
-use crate::robots::agents::check_token;
 
 /// Asks robots.txt files: may an agent fetch a URL, which line says so, and what does a crawl of them say.
 #[derive(Debug, Subcommand)]
@@ -96,8 +95,10 @@ impl Answer {
 impl Question<'_> {
     /// Refuses what can be no question before anything is read.
     fn check(&self) -> Result<()> {
-        check_token(self.agent.split('/').next().unwrap_or_default())
-            .map_err(|found| Error::usage(found).remedy("give the agent's name, e.g. `CCBot`"))?;
+        // What of it is a token, the library knows; servers are sent stranger names than the RFC has.
+        if self.agent.trim().is_empty() {
+            return Err(Error::usage("the agent has no name").remedy("give one, e.g. `CCBot`"));
+        }
         let is_path = self.url.starts_with('/') && self.file.is_some();
         if !is_path {
             web_address(self.url, self.file.is_none())?;

@@ -70,7 +70,7 @@ fn parse(text: &str) -> std::result::Result<Vec<KnownAgent>, String> {
 }
 
 /// Refuses what can be no agent's name: RFC 9309, section 2.2.1, has letters, `_` and `-`; digits and dots occur.
-pub fn check_token(token: &str) -> std::result::Result<(), String> {
+fn check_token(token: &str) -> std::result::Result<(), String> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     match token == "*" || (!token.is_empty() && token.bytes().all(is_part)) {
         true => Ok(()),

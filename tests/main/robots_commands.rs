@@ -45,6 +45,7 @@ fn a_file_is_asked_and_the_exit_is_the_answer() {
         ("CCBot", "/public", (0, "allowed\n")),
         ("GPTBot", "https://a.example/", (1, "disallowed\n")),
         ("*", "https://a.example/", (1, "disallowed\n")),
+        ("CCBot 2.0 (bot)", "/public", (0, "allowed\n")),
         ("GPTBot", "https://a.example/robots.txt", (0, "allowed\n")),
         ("CCBot", "ftp://a.example/private", (1, "disallowed\n")),
     ] {
@@ -74,7 +75,7 @@ fn what_is_no_question_leaves_by_2() {
         &["check"][..],
         &["check", "CCBot"],
         &["check", "", "https://a.example/", &robots],
-        &["check", "a b", "https://a.example/", &robots],
+        &["check", " ", "https://a.example/", &robots],
         &["check", "CCBot", "a.example", &robots],
         &["check", "CCBot", "https://", &robots],
         &["check", "CCBot", "/x"],
