@@ -34,6 +34,8 @@ pub struct Page {
     host: Option<String>,
     key: OnceCell<Option<String>>,
     base: OnceCell<Option<Url>>,
+    /// The reversed host of relative links in profile `Cc`, where the page has a base.
+    base_host: OnceCell<Option<String>>,
     targets: Targets,
 }
 
@@ -48,6 +50,7 @@ impl Page {
             host: None,
             key: OnceCell::new(),
             base: OnceCell::new(),
+            base_host: OnceCell::new(),
             targets: Targets::default(),
         }
     }
@@ -193,6 +196,38 @@ impl Page {
         browser::resolve(address, self.base()).map(String::from)
     }
 
+    /// Returns the URL that a link of this page leads to, and writes the reversed name of its host to `host`: nothing where the host is no node, as an IP
+    /// address is none.
+    ///
+    /// These hosts, without the page's own, are those that [`for_each_target`](Page::for_each_target) calls at [`Level::Host`]. In profile
+    /// [`Profile::Cc`] an address that only that profile takes for one of a host (`ftp://host/`) is returned as it is written; and a base that only
+    /// addresses without a page refer to (`javascript:`) is a target there and not here.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the link leads to no web page.
+    pub fn target(&self, link: &Link<'_>, host: &mut String) -> Result<String, Skipped> {
+        host.clear();
+        let address = std::str::from_utf8(link.url).map_err(|_| Skipped::BadUrl)?;
+        if self.options.profile == Profile::Browser {
+            let url = browser::resolve(address, self.base())?;
+            // On an error nothing is written.
+            let _ = browser::push_host_of(&url, self.options.www, host);
+            return Ok(url.into());
+        }
+        let is_header = matches!(link.kind, LinkKind::Header | LinkKind::Redirect);
+        let names_its_host = is_header || cc::is_global(link.url);
+        if !names_its_host {
+            host.push_str(self.host_of_relative_for_cc().unwrap_or_default());
+        } else if !(is_header && self.host_is_adopted) {
+            let _ = cc::push_host_of_url(address, self.options.www, host);
+        }
+        match self.resolve(link.url) {
+            Err(_) if names_its_host && !host.is_empty() => Ok(address.to_owned()),
+            resolved => resolved,
+        }
+    }
+
     /// Calls `each` once for every node that the page's links lead to, in order of first appearance; the page's own node is left out.
     ///
     /// Names are reversed hosts, reversed registered domains, or page keys. A page whose own node has no name has no targets. Links that lead nowhere
@@ -250,6 +285,7 @@ impl Page {
         self.host = None;
         self.key = OnceCell::new();
         self.base = OnceCell::new();
+        self.base_host = OnceCell::new();
     }
 
     fn set_url(&mut self, span: Span) -> Result<(), Skipped> {
@@ -436,6 +472,18 @@ impl Page {
             }
         }
         Ok(true)
+    }
+
+    /// Returns the reversed host of relative links in profile `Cc`.
+    fn host_of_relative_for_cc(&self) -> Option<&str> {
+        if self.envelope.base.is_none() {
+            return self.host();
+        }
+        let make = || {
+            let mut host = String::new();
+            self.push_base_host(&mut host).is_ok().then_some(host)
+        };
+        self.base_host.get_or_init(make).as_deref()
     }
 
     /// Appends the base's host by the rules of Common Crawl's job.

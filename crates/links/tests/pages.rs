@@ -55,6 +55,43 @@ fn both(wat: &str) -> (Vec<String>, Vec<String>) {
     (hosts(Profile::Cc, wat), hosts(Profile::Browser, wat))
 }
 
+/// What each link of a page leads to.
+fn resolved(profile: Profile, wat: &str) -> Vec<Result<(String, String), Skipped>> {
+    let (page, mut host) = (parsed(profile, wat), String::new());
+    page.links()
+        .map(|link| {
+            let url = page.target(&link, &mut host)?;
+            Ok((url, host.clone()))
+        })
+        .collect()
+}
+
+#[test]
+fn each_link_has_its_target() {
+    let links = anchors(&[
+        "x#y",
+        "//B.example:80",
+        "ftp://c.example/",
+        "javascript:x",
+        "http://[::1]/",
+    ]);
+    let page = wat(
+        "http://a.example/dir/",
+        json!({"Head": {"Base": "http://base.example/"}, "Links": links}),
+    );
+    let to = |url: &str, host: &str| Ok((url.to_owned(), host.to_owned()));
+    let mut expected = vec![
+        to("http://base.example/x#y", "example.base"),
+        to("http://b.example/", "example.b"),
+        Err(Skipped::OtherScheme),
+        Err(Skipped::OtherScheme),
+        to("http://[::1]/", ""),
+    ];
+    assert_eq!(resolved(Profile::Browser, &page), expected);
+    expected[2] = to("ftp://c.example/", "example.c");
+    assert_eq!(resolved(Profile::Cc, &page), expected);
+}
+
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
