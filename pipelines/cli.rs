@@ -125,6 +125,8 @@ pub enum Command {
     /// Import a graph, describe one, or merge several
     #[command(subcommand)]
     Graph(commands::graph::Graph),
+    /// Write the links of pages to Parquet, a row a link; no graph
+    Links(Box<commands::links::Links>),
     /// Ask robots.txt files, one or those of a crawl
     #[command(subcommand)]
     Robots(Box<commands::robots::Robots>),
@@ -338,6 +340,7 @@ fn run_command(command: Command, context: &Context) -> Result<Exit> {
         Command::Neighbors(command) => command.run(context),
         Command::Rank(command) => command.run(context),
         Command::Graph(command) => command.run(context),
+        Command::Links(command) => command.run(context),
         Command::Robots(command) => command.run(context),
         Command::Warc(command) => command.run(context),
         Command::Synth(command) => command.run(context),

@@ -19,6 +19,7 @@ pub mod error;
 pub mod escape;
 pub mod fetch;
 pub mod interrupt;
+pub mod links;
 pub mod manifest;
 pub mod memory;
 pub mod payload;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -223,15 +223,22 @@ impl Commits {
     /// # Panics
     /// When the output is listed already: what is committed never changes.
     pub fn publish(&self, scratch: &Path, name: &str, shards: Vec<u32>) -> Result<()> {
-        assert!(!self.has(name), "{name} is committed already");
-        self.run.publish(scratch, name)?;
-        let files = list_files(&self.run, name)?;
-        self.commit(|manifest| {
-            manifest
-                .outputs
-                .insert(name.to_owned(), Output { files, shards })
-        })?;
-        Ok(())
+        self.publish_all(vec![(scratch.to_owned(), name.to_owned(), shards)])
+    }
+
+    /// The same for several outputs (scratch, name, shards) at once: all are listed, or none.
+    ///
+    /// # Panics
+    /// When one is listed already.
+    pub fn publish_all(&self, outputs: Vec<(PathBuf, String, Vec<u32>)>) -> Result<()> {
+        let mut listed = Vec::with_capacity(outputs.len());
+        for (scratch, name, shards) in outputs {
+            assert!(!self.has(&name), "{name} is committed already");
+            self.run.publish(&scratch, &name)?;
+            let files = list_files(&self.run, &name)?;
+            listed.push((name, Output { files, shards }));
+        }
+        self.commit(|manifest| manifest.outputs.extend(listed))
     }
 
     /// The same for an output that may be there: the old one goes.

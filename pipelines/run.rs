@@ -13,7 +13,14 @@ use crate::error::{Error, Exit, Result};
 use crate::recipe::Level;
 
 /// Folders that hold committed outputs, each entry listed in the manifest.
-const OUTPUTS: &[&str] = &["parts", "graph", "ranks", "tables", "tables/edges"];
+const OUTPUTS: &[&str] = &[
+    "parts",
+    "graph",
+    "ranks",
+    "tables",
+    "tables/edges",
+    RunDir::LINKS_TABLE,
+];
 
 /// A run directory. Only this module knows its names.
 #[derive(Clone, Debug)]
@@ -91,6 +98,14 @@ impl RunDir {
 
     /// The name of the table of robots.txt captures, which a survey makes.
     pub const ROBOTS_TABLE: &str = "tables/robots.parquet";
+
+    /// The name of the folder of the table of links, which the command `links` makes.
+    pub const LINKS_TABLE: &str = "tables/links";
+
+    /// The name of the file of the links of a shard, by its position in the list of shards.
+    pub fn links_file(shard: u32) -> String {
+        format!("{}/{shard:05}.parquet", Self::LINKS_TABLE)
+    }
 
     /// The name of the folder of the edge table of a level.
     pub fn edges_table(level: Level) -> String {
@@ -181,15 +196,15 @@ impl RunDir {
         Ok(())
     }
 
-    /// Makes the folders of the outputs and removes what a killed run left: scratch, and outputs that `is_listed` denies.
+    /// Removes what a killed run left, scratch and outputs that `is_listed` denies, and makes an empty folder for scratch.
     pub fn clean(&self, is_listed: impl Fn(&str) -> bool) -> Result<()> {
         remove(&self.tmp())?;
-        for folder in OUTPUTS.iter().chain(&["tmp"]) {
-            let path = self.root.join(folder);
-            fs::create_dir_all(&path).map_err(|e| Error::cannot_create(&path, &e))?;
-        }
+        fs::create_dir_all(self.tmp()).map_err(|e| Error::cannot_create(self.tmp(), &e))?;
         for folder in OUTPUTS {
             let path = self.root.join(folder);
+            if !path.is_dir() {
+                continue;
+            }
             for entry in fs::read_dir(&path).map_err(|e| Error::io(&path, &e))? {
                 let entry = entry.map_err(|e| Error::io(&path, &e))?;
                 let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
@@ -205,11 +220,17 @@ impl RunDir {
     pub fn publish(&self, scratch: &Path, name: &str) -> Result<()> {
         let target = self.root.join(name);
         let on = |e: std::io::Error| Error::cannot_create(&target, &e);
+        let folder = target.parent().unwrap_or(&self.root);
+        if !folder.is_dir() {
+            fs::create_dir_all(folder).map_err(on)?;
+            // The folder of the manifest is synced with it.
+            sync_folder(folder.parent().unwrap_or(&self.root)).map_err(on)?;
+        }
         sync_tree(scratch).map_err(on)?;
         // Only an output that no manifest lists can be in the way: the remains of a run killed before its commit.
         remove(&target)?;
         fs::rename(scratch, &target).map_err(on)?;
-        sync_folder(target.parent().unwrap_or(&self.root)).map_err(on)
+        sync_folder(folder).map_err(on)
     }
 
     /// Removes an output that the manifest no longer lists.

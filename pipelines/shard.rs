@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, Result, quoted};
 use crate::escape::escaped;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 
 /// Bytes hashed at either end of a shard to recognise it again without reading it whole.
 const SAMPLE_BYTES: u64 = 64 << 10;
@@ -271,6 +273,35 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
         }
     }
     names
+}
+
+/// A shard's bytes as they are read: shown as progress, and ended when a stop is asked for.
+pub struct Watched<'a> {
+    file: File,
+    interrupt: &'a Interrupt,
+    progress: &'a Progress,
+}
+
+impl<'a> Watched<'a> {
+    /// Opens the shard at `path`.
+    pub fn open(path: &Path, interrupt: &'a Interrupt, progress: &'a Progress) -> Result<Self> {
+        Ok(Watched {
+            file: File::open(path).map_err(|e| Error::io(path, &e))?,
+            interrupt,
+            progress,
+        })
+    }
+}
+
+impl std::io::Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.interrupt.is_requested() {
+            return Err(std::io::Error::other("interrupted"));
+        }
+        let read = self.file.read(buffer)?;
+        self.progress.advance(read as u64);
+        Ok(read)
+    }
 }
 
 /// Takes a shard's length and sample.

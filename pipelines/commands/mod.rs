@@ -4,6 +4,7 @@ pub mod completions;
 pub mod demo;
 pub mod graph;
 mod input;
+pub mod links;
 pub mod man;
 pub mod neighbors;
 pub mod plan;

@@ -5,7 +5,7 @@ use crawlrank_graph::Graph;
 use super::Job;
 use crate::accounts;
 use crate::error::Result;
-use crate::manifest;
+use crate::manifest::{self, Commits};
 use crate::progress::Progress;
 use crate::recipe::Level;
 use crate::run::{self, RunDir};
@@ -20,7 +20,7 @@ pub fn export(job: &Job) -> Result<()> {
         "tables",
         2 + 2 * job.recipe.level.len() as u64,
     );
-    export_accounts(job, &progress)?;
+    export_accounts(job.commits, &mut || progress.advance(1))?;
     for &level in &job.recipe.level {
         export_level(job, level, &progress)?;
     }
@@ -30,21 +30,22 @@ pub fn export(job: &Job) -> Result<()> {
 const SHARDS: &str = "tables/shards.parquet";
 const FAULTS: &str = "tables/faults.parquet";
 
-fn export_accounts(job: &Job, progress: &Progress) -> Result<()> {
-    let run = job.commits.run();
-    let manifest = job.commits.manifest();
-    if !(job.commits.has(SHARDS) && job.commits.has(FAULTS)) {
+/// Writes the tables `shards` and `faults`, where they are not yet committed; calls `on_table` after each.
+pub fn export_accounts(commits: &Commits, on_table: &mut dyn FnMut()) -> Result<()> {
+    let run = commits.run();
+    let manifest = commits.manifest();
+    if !(commits.has(SHARDS) && commits.has(FAULTS)) {
         manifest::verify_accounts(run, &manifest)?;
     }
     let accounts = accounts::read(run, &manifest.parts())?;
-    let publish = |name: &str, write: &dyn Fn(&std::path::Path) -> Result<()>| {
-        if !job.commits.has(name) {
+    let mut publish = |name: &str, write: &dyn Fn(&std::path::Path) -> Result<()>| {
+        if !commits.has(name) {
             let scratch = run.tmp().join(name.replace('/', "-"));
             run::remove(&scratch)?;
             write(&scratch)?;
-            job.commits.publish(&scratch, name, Vec::new())?;
+            commits.publish(&scratch, name, Vec::new())?;
         }
-        progress.advance(1);
+        on_table();
         Ok(())
     };
     publish(SHARDS, &|path| {

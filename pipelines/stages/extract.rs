@@ -5,8 +5,7 @@
 //! the shards in work and those finished since the last commit, which is due after 2 % of the time spent so far, two seconds at least.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,18 +14,17 @@ use std::time::{Duration, Instant};
 
 use crawlrank_graph::{BuilderOptions, GraphBuilder, MergeOptions};
 use crawlrank_links::{LinkFilter, Page};
-use crawlrank_warc::http::Head;
-use crawlrank_warc::{Reader, Record, RecordType};
+use crawlrank_warc::{Reader, Record};
 
 use super::Job;
 use crate::accounts::{self, AccountWriter, FaultRow, Located, Outcome, ShardRow};
 use crate::error::{self, Error, Exit, Result};
-use crate::interrupt::Interrupt;
+use crate::links::record::{Parsed, parse_page};
 use crate::memory::WorkerShare;
 use crate::progress::Progress;
-use crate::recipe::{Kind, Level};
+use crate::recipe::Level;
 use crate::run::{self, RunDir};
-use crate::shard::Shard;
+use crate::shard::{Shard, Watched};
 
 /// Shards that one part covers at most: bounds what the merge of a part opens.
 const SHARDS_PER_PART: usize = 64;
@@ -234,11 +232,7 @@ impl<'a> Worker<'a> {
         graphs: &Path,
         accounts: &mut AccountWriter,
     ) -> Result<ShardRow> {
-        let input = Watched {
-            file: File::open(&shard.path).map_err(|e| Error::io(&shard.path, &e))?,
-            interrupt: self.job.interrupt,
-            progress: &self.queue.progress,
-        };
+        let input = Watched::open(&shard.path, self.job.interrupt, &self.queue.progress)?;
         let mut builders = self
             .levels
             .iter()
@@ -330,68 +324,6 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// A shard's bytes as they are read: shown as progress, and ended when a stop is asked for.
-struct Watched<'a> {
-    file: File,
-    interrupt: &'a Interrupt,
-    progress: &'a Progress,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.interrupt.is_requested() {
-            return Err(io::Error::other("interrupted"));
-        }
-        let read = self.file.read(buffer)?;
-        self.progress.advance(read as u64);
-        Ok(read)
-    }
-}
-
-/// What a record holds.
-enum Parsed {
-    /// A captured page with its links.
-    Page,
-    /// A captured page whose links are not read, and why.
-    PageWithoutLinks(&'static str),
-    /// Something else.
-    Other,
-}
-
-/// Reads the page of a record.
-fn parse_page(
-    page: &mut Page,
-    record: &Record,
-    kind: Kind,
-) -> std::result::Result<Parsed, crawlrank_links::Skipped> {
-    match (kind, record.record_type()) {
-        (Kind::Wat, RecordType::Metadata) if is_json(record) => {
-            Ok(if page.parse_wat(record.block())? {
-                Parsed::Page
-            } else {
-                Parsed::Other
-            })
-        }
-        (Kind::Warc, RecordType::Response) => {
-            let redirects =
-                page.parse_redirect(record.target_uri().unwrap_or_default(), record.block())?;
-            let status = Head::parse(record.block()).and_then(|head| head.status());
-            Ok(match status {
-                Some(200..=299) if !redirects => Parsed::PageWithoutLinks("body_not_read"),
-                _ => Parsed::Page,
-            })
-        }
-        _ => Ok(Parsed::Other),
-    }
-}
-
-/// Says whether a metadata record is one of a WAT file: WARC files have others, of plain fields.
-fn is_json(record: &Record) -> bool {
-    let content_type = record.header().get("Content-Type").unwrap_or_default();
-    content_type.starts_with(b"application/json")
-        || record.block().trim_ascii_start().starts_with(b"{")
-}
-
 /// Adds a page and its targets at one level; returns how many targets it has there.
 fn add_page(
     page: &mut Page,
@@ -478,6 +410,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::Interrupt;
     use crate::manifest::{self, Commits};
     use crate::progress::Show;
     use crate::recipe::Recipe;

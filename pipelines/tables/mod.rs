@@ -1,6 +1,7 @@
 //! The tables: what notebooks read. Schemas with a sentence for every column, and the writer that all of them share.
 
 pub mod edges;
+pub mod links;
 pub mod nodes;
 pub mod read;
 pub mod robots;

@@ -1,6 +1,7 @@
 //! The program from outside: what each command prints, and how it leaves.
 
 mod graph_commands;
+mod links_commands;
 mod program;
 mod real_data;
 mod robots_commands;

@@ -1,0 +1,319 @@
+//! The links of many shards as Parquet files, one for each shard, with the accounts of what was read.
+//!
+//! A file is named after its shard's place in the list of shards, so that the folder holds the same bytes for any threads,
+//! memory, order of inputs and interruptions. Workers read shards, one each; what is finished is committed after 2 % of the
+//! time spent so far, two seconds at least, and never read again.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Batches, LinksOptions};
+use crate::accounts::{self, AccountWriter, FaultRow, Located, Outcome, ShardRow};
+use crate::error::{Error, Exit, Result};
+use crate::interrupt::Interrupt;
+use crate::manifest::Commits;
+use crate::memory::WorkerShare;
+use crate::progress::{Progress, Show};
+use crate::recipe::{Recipe, Shaping};
+use crate::run::{self, RunDir};
+use crate::shard::{Shard, Watched};
+use crate::stages::export;
+use crate::tables::links::LinkWriter;
+
+/// Shards whose accounts share a part at most.
+const SHARDS_PER_PART: usize = 64;
+/// Time between two commits of a worker: 2 % of the time spent so far, within these bounds.
+const COMMIT_AFTER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+
+/// What is to be done.
+pub struct LinksJob<'a> {
+    /// Which links, and the limits on damage.
+    pub recipe: &'a Recipe,
+    /// The planned shards, sorted by name.
+    pub shards: &'a [Shard],
+    /// Where files are committed.
+    pub commits: &'a Commits,
+    /// Tells when to stop.
+    pub interrupt: &'a Interrupt,
+    /// How progress is shown.
+    pub progress: Show,
+    /// Bytes of memory to use.
+    pub memory: u64,
+    /// Threads to use.
+    pub threads: usize,
+}
+
+/// The parameters of a recipe that do not shape rows.
+const NOT_SHAPING: &[&str] = &[
+    "damping",
+    "edge_pages",
+    "harmonic",
+    "harmonic_log2m",
+    "level",
+    "max_iterations",
+    "private_suffixes",
+    "tolerance",
+];
+
+/// The parameters that shape the rows, for the id of the folder.
+pub fn shaping(recipe: &Recipe) -> Shaping {
+    let Shaping(mut map) = recipe.shaping();
+    map.retain(|name, _| !NOT_SHAPING.contains(&name.as_str()));
+    map.insert("command".to_owned(), Value::from("links"));
+    Shaping(map)
+}
+
+/// Reads all shards that are not done, writes the tables `shards` and `faults`, and sums up.
+///
+/// # Errors
+/// A stop on request, and trouble with files of our own; what is wrong with a shard is in its account.
+pub fn run(job: &LinksJob) -> Result<Outcome> {
+    let done = job.commits.manifest().done_shards();
+    let pending: Vec<u32> = (0..job.shards.len() as u32)
+        .filter(|index| !done.contains(index))
+        .collect();
+    if !pending.is_empty() {
+        job.commits.timed("links", || read_pending(job, &pending))?;
+    }
+    export::export_accounts(job.commits, &mut || {})?;
+    Ok(Outcome::of(
+        &read_accounts(job)?,
+        job.recipe.max_bad_records,
+    ))
+}
+
+fn read_accounts(job: &LinksJob) -> Result<Vec<Located>> {
+    accounts::read(job.commits.run(), &job.commits.manifest().parts())
+}
+
+fn read_pending(job: &LinksJob, pending: &[u32]) -> Result<()> {
+    let bytes = pending
+        .iter()
+        .map(|&index| job.shards[index as usize].bytes)
+        .sum();
+    let failed_before = read_accounts(job)?
+        .into_iter()
+        .filter(|account| account.row.again)
+        .map(|account| account.row.shard)
+        .collect();
+    let queue = Queue {
+        pending,
+        failed_before,
+        next: AtomicUsize::new(0),
+        next_part: AtomicU64::new(job.commits.manifest().next_part()),
+        started: Instant::now(),
+        progress: Progress::start(job.progress, "links", "bytes", bytes),
+    };
+    let options = LinksOptions::of(job.recipe)?;
+    let workers = job.threads.min(pending.len());
+    let share = WorkerShare::of(job.memory, workers, job.recipe.max_record.0);
+    std::thread::scope(|scope| {
+        let work = || {
+            let worker = Worker {
+                job,
+                queue: &queue,
+                options: &options,
+            };
+            let worked = worker.work();
+            if worked.is_err() {
+                queue.next.store(queue.pending.len(), Ordering::Relaxed); // the others finish what they have
+            }
+            worked
+        };
+        let workers: Vec<_> = (0..share.workers).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| {
+            let panicked = |_| Err(Error::internal("a worker panicked"));
+            worker.join().unwrap_or_else(panicked)
+        });
+        let results: Vec<Result<()>> = joined.collect();
+        results.into_iter().collect()
+    })
+}
+
+/// Shards to read, shared by the workers.
+struct Queue<'a> {
+    pending: &'a [u32],
+    /// Names of shards that could not be read the last time.
+    failed_before: BTreeSet<String>,
+    next: AtomicUsize,
+    next_part: AtomicU64,
+    started: Instant,
+    progress: Progress,
+}
+
+impl Queue<'_> {
+    fn take(&self) -> Option<u32> {
+        self.pending
+            .get(self.next.fetch_add(1, Ordering::Relaxed))
+            .copied()
+    }
+
+    fn commit_after(&self) -> Duration {
+        (self.started.elapsed() / 50).clamp(COMMIT_AFTER.0, COMMIT_AFTER.1)
+    }
+}
+
+/// One thread that reads shards.
+struct Worker<'a> {
+    job: &'a LinksJob<'a>,
+    queue: &'a Queue<'a>,
+    options: &'a LinksOptions,
+}
+
+/// What a worker has finished since its last commit.
+struct Part {
+    number: u64,
+    folder: PathBuf,
+    accounts: AccountWriter,
+    /// Shards that were read, with their files.
+    files: Vec<(u32, PathBuf)>,
+    /// Shards that will never be read: they have no file.
+    refused: Vec<u32>,
+}
+
+impl Worker<'_> {
+    /// Reads shards until none is left or a stop is asked for; what is finished is committed in any case.
+    fn work(&self) -> Result<()> {
+        loop {
+            let mut part = self.start_part()?;
+            let ended = self.fill(&mut part);
+            self.commit(part)?;
+            if ended? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn start_part(&self) -> Result<Part> {
+        let number = self.queue.next_part.fetch_add(1, Ordering::Relaxed);
+        let folder = self
+            .job
+            .commits
+            .run()
+            .tmp()
+            .join(format!("part-{number:05}"));
+        fs::create_dir_all(&folder).map_err(|e| Error::cannot_create(&folder, &e))?;
+        Ok(Part {
+            number,
+            accounts: AccountWriter::create(&folder)?,
+            folder,
+            files: Vec::new(),
+            refused: Vec::new(),
+        })
+    }
+
+    /// Reads shards until the commit is due; true when none is left.
+    fn fill(&self, part: &mut Part) -> Result<bool> {
+        let started = Instant::now();
+        while part.accounts.num_shards() < SHARDS_PER_PART
+            && (part.accounts.num_shards() == 0 || started.elapsed() < self.queue.commit_after())
+        {
+            self.job.interrupt.check()?;
+            let Some(index) = self.queue.take() else {
+                return Ok(true);
+            };
+            self.read_shard_guarded(index, part)?;
+        }
+        Ok(false)
+    }
+
+    fn commit(&self, part: Part) -> Result<()> {
+        if part.accounts.num_shards() == 0 {
+            return run::remove(&part.folder);
+        }
+        part.accounts.finish()?;
+        let mut outputs = vec![(part.folder, RunDir::part(part.number), part.refused)];
+        for (index, file) in part.files {
+            outputs.push((file, RunDir::links_file(index), vec![index]));
+        }
+        // What was summed up without these shards is summed up anew.
+        let commits = self.job.commits;
+        commits.forget(&["tables/shards.", "tables/faults."])?;
+        commits.publish_all(outputs)
+    }
+
+    /// Reads a shard behind a panic barrier: a fault of ours costs that shard, not all.
+    fn read_shard_guarded(&self, index: u32, part: &mut Part) -> Result<()> {
+        let shard = &self.job.shards[index as usize];
+        let file = self
+            .job
+            .commits
+            .run()
+            .tmp()
+            .join(format!("links-{index:05}.parquet"));
+        run::remove(&file)?;
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            self.read_shard(shard, &file, &mut part.accounts)
+        }));
+        let error = match read {
+            Ok(Ok(row)) => {
+                part.accounts.shard(row);
+                part.files.push((index, file));
+                return Ok(());
+            }
+            // Trouble with the shard itself stops nothing else; trouble with our own files does.
+            Ok(Err(error)) if error.path() == Some(&shard.path) => error,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => Error::internal("the reader panicked").at(&shard.path),
+        };
+        tracing::warn!("{error}");
+        run::remove(&file)?;
+        part.accounts.forget()?;
+        let row = ShardRow::failed(shard, &error);
+        if row.again && self.queue.failed_before.contains(&row.shard) {
+            return Ok(()); // nothing new: its account stands
+        }
+        if !row.again {
+            part.refused.push(index);
+        }
+        part.accounts.fault(&FaultRow::failed(shard, &error))?;
+        part.accounts.shard(row);
+        Ok(())
+    }
+
+    fn read_shard(
+        &self,
+        shard: &Shard,
+        file: &std::path::Path,
+        accounts: &mut AccountWriter,
+    ) -> Result<ShardRow> {
+        let interrupt = self.job.interrupt;
+        let input = Watched::open(&shard.path, interrupt, &self.queue.progress)?;
+        let mut links = Batches::new(input, &shard.path, self.options.clone());
+        let run_id = self.job.commits.manifest().run_id;
+        let mut table = LinkWriter::create(file, &run_id)?;
+        let mut on_fault = |fault| accounts.fault(&FaultRow::new(shard, &fault));
+        loop {
+            match links.next_batch(&mut on_fault) {
+                Ok(Some(batch)) => table.write(&batch)?,
+                Ok(None) => break,
+                Err(error) => {
+                    interrupt.check()?;
+                    return Err(error);
+                }
+            }
+        }
+        let totals = links.totals();
+        if totals.bytes != shard.bytes {
+            let changed = format!("it had {} bytes and has {}", shard.bytes, totals.bytes);
+            return Err(Error::new(Exit::Io, "E-CHANGED", changed).at(&shard.path));
+        }
+        table.finish()?;
+        let counts = links.counts();
+        let skipped = counts.skipped.iter();
+        Ok(ShardRow {
+            pages: counts.pages,
+            links: counts.links,
+            skipped: skipped
+                .map(|(&reason, &count)| (reason.to_owned(), count))
+                .collect(),
+            ..ShardRow::read(shard, totals)
+        })
+    }
+}
