@@ -79,7 +79,7 @@ impl<'a> RobotsTxt<'a> {
     /// Parses a body with other than the default options.
     #[must_use]
     pub fn parse_with(body: &'a [u8], options: &ParseOptions) -> RobotsTxt<'a> {
-        let text = text_of(body, options.max_bytes.min(MAX_BYTES));
+        let text = text_of(body, options.max_bytes);
         let mut flags = 0;
         for (flag, is_set) in [
             (TRUNCATED, text.is_truncated),

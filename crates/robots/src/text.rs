@@ -4,6 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::robots::MAX_BYTES;
+
 /// The text of a body, and what had to be done to it.
 pub(crate) struct Text<'a> {
     pub(crate) bytes: Cow<'a, [u8]>,
@@ -13,6 +15,11 @@ pub(crate) struct Text<'a> {
 /// Cuts `body` at the last line end within `max_bytes` (RFC 9309, section 2.5), decodes UTF-16 that says so by a byte
 /// order mark, and skips the mark of UTF-8, also when only its first bytes are there, as Google does.
 pub(crate) fn text_of(body: &[u8], max_bytes: usize) -> Text<'_> {
+    // UTF-16 may grow by half when it is decoded.
+    let max_bytes = match body {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => max_bytes.min(MAX_BYTES / 3 * 2),
+        _ => max_bytes.min(MAX_BYTES),
+    };
     let is_truncated = body.len() > max_bytes;
     let is_line_end = |byte: &u8| *byte == b'\n' || *byte == b'\r';
     let is_cut_at_end = body.get(max_bytes).is_some_and(is_line_end);
