@@ -1,4 +1,4 @@
-//! A crawler's cache: one entry a site, fetched again after a day, the old rules kept while a site does not answer
+//! A crawler's cache: its own rules of each site, fetched again after a day, kept while a site does not answer
 //! (RFC 9309, sections 2.3.1 and 2.4). The fetch is played by a function here; the clock, too.
 //!
 //! `cargo run -p crawlrank-robots --example cache`
@@ -10,28 +10,15 @@ use crawlrank_robots::{Access, AgentRules, Fetch, MAX_AGE, Outcome};
 
 const AGENT: &str = "ExampleBot";
 
-/// What the crawler keeps of a site: not the file, only its own rules of it.
-enum Kept {
-    Rules(AgentRules),
-    AllowAll,
-    DisallowAll,
-}
-
-impl Kept {
-    fn new(access: &Access<'_>) -> Kept {
-        match access {
-            Access::Rules(robots) => Kept::Rules(robots.agent(AGENT).into_rules()),
-            Access::AllowAll => Kept::AllowAll,
-            Access::DisallowAll => Kept::DisallowAll,
-        }
-    }
-}
+/// How soon a site that did not answer is asked again.
+const RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 struct Entry {
-    kept: Kept,
-    /// When the site last answered with anything but an error of its own, and when it was last asked.
-    answered: Duration,
-    asked: Duration,
+    /// The crawler's own rules: the file itself is not kept.
+    rules: AgentRules,
+    ask_again_at: Duration,
+    /// Since when the site has not answered, if it does not.
+    unreachable_since: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -40,88 +27,102 @@ struct Cache {
 }
 
 impl Cache {
-    /// Whether a path of a site may be fetched now; `fetch` gets the site's robots.txt when it must be asked again.
+    /// Whether a URL of a site may be fetched now. `fetch` gets the site's robots.txt, when it must be asked for: status
+    /// and body of the response, and how many redirects led there.
     fn allowed(
         &mut self,
         now: Duration,
         site: &str,
-        path: &str,
-        fetch: impl FnOnce() -> Option<(u16, Vec<u8>)>,
+        url: &str,
+        fetch: impl FnOnce() -> Option<(u16, Vec<u8>, u32)>,
     ) -> bool {
-        let known = self.sites.get(site);
-        if known.is_none_or(|entry| now - entry.asked >= MAX_AGE) {
-            let response = fetch();
-            let is_error = !matches!(response, Some((status, _)) if status < 500 && status != 429);
-            let unreachable_for = known.map_or(Duration::ZERO, |entry| now - entry.answered);
-            let outcome = match &response {
-                Some((status, body)) => Outcome::Response {
-                    status: *status,
-                    body,
-                },
-                None => Outcome::Unreachable,
-            };
-            let access = Access::from_fetch(&Fetch {
-                outcome,
-                unreachable_for,
-                ..Fetch::unreachable()
-            });
-            // A site that fails keeps the rules that it had, until it has failed for so long that it counts as gone.
-            let keep_old = matches!(access, Access::DisallowAll) && known.is_some();
-            match self.sites.get_mut(site) {
-                Some(entry) if keep_old => entry.asked = now,
-                _ => {
-                    let entry = Entry {
-                        kept: Kept::new(&access),
-                        answered: now,
-                        asked: now,
-                    };
-                    let entry = if is_error {
-                        Entry {
-                            answered: now - unreachable_for,
-                            ..entry
-                        }
-                    } else {
-                        entry
-                    };
-                    self.sites.insert(site.to_owned(), entry);
-                }
+        let known = self.sites.remove(site);
+        let entry = match known {
+            Some(entry) if now < entry.ask_again_at => entry,
+            known => Cache::asked(now, known, fetch()),
+        };
+        let allowed = entry.rules.allowed(url);
+        self.sites.insert(site.to_owned(), entry);
+        allowed
+    }
+
+    fn asked(now: Duration, known: Option<Entry>, response: Option<(u16, Vec<u8>, u32)>) -> Entry {
+        let unreachable_since = known.as_ref().and_then(|entry| entry.unreachable_since);
+        let since = unreachable_since.unwrap_or(now);
+        let (outcome, redirects) = match &response {
+            Some((status, body, redirects)) => {
+                let status = *status;
+                (Outcome::Response { status, body }, *redirects)
             }
-        }
-        match &self.sites[site].kept {
-            Kept::Rules(rules) => rules.allowed(path),
-            Kept::AllowAll => true,
-            Kept::DisallowAll => false,
+            None => (Outcome::Unreachable, 0),
+        };
+        let access = Access::from_fetch(&Fetch {
+            outcome,
+            redirects,
+            age: Duration::ZERO,
+            unreachable_for: now - since,
+        });
+        match (access, known) {
+            // A site that fails keeps the rules that it had, until it has failed for so long that it counts as gone.
+            (Access::DisallowAll, known) => Entry {
+                rules: known.map_or_else(AgentRules::disallow_all, |entry| entry.rules),
+                ask_again_at: now + RETRY_AFTER,
+                unreachable_since: Some(since),
+            },
+            (access, _) => Entry {
+                rules: access.agent(AGENT),
+                ask_again_at: now + MAX_AGE,
+                unreachable_since: None,
+            },
         }
     }
 }
 
 fn main() {
     let mut cache = Cache::default();
-    let hours = |hours: u64| Duration::from_secs(hours * 3600);
-    let file = b"User-agent: ExampleBot\nDisallow: /private\n".to_vec();
-    let unasked = || unreachable!("the entry is fresh");
+    let file = || {
+        Some((
+            200,
+            b"User-agent: ExampleBot\nDisallow: /private\n".to_vec(),
+            1,
+        ))
+    };
+    let status = |status: u16| move || Some((status, Vec::new(), 0));
 
     let mut ask =
-        |at: u64, what: &str, expected: bool, fetch: &dyn Fn() -> Option<(u16, Vec<u8>)>| {
-            let allowed = cache.allowed(hours(at), "https://example.com", "/private/x", fetch);
+        |hour: u64, what: &str, expected: bool, fetch: &dyn Fn() -> Option<(u16, Vec<u8>, u32)>| {
+            let now = Duration::from_secs(hour * 3600);
+            let allowed = cache.allowed(
+                now,
+                "https://example.com",
+                "https://example.com/private/x",
+                fetch,
+            );
             println!(
-                "hour {at:>4}: {what}: {}",
+                "hour {hour:>4}: {what}: {}",
                 if allowed { "allowed" } else { "disallowed" }
             );
-            assert_eq!(allowed, expected);
+            assert_eq!(allowed, expected, "hour {hour}");
         };
     ask(0, "nobody answers", false, &|| None);
-    ask(30, "still nobody", false, &|| Some((503, Vec::new())));
-    ask(60, "the file comes", false, &|| Some((200, file.clone())));
-    ask(61, "from the cache", false, &unasked);
-    ask(100, "the file is gone", true, &|| Some((404, Vec::new())));
-    ask(130, "the file is back", false, &|| {
-        Some((200, file.clone()))
+    ask(1, "still nobody", false, &status(503));
+    ask(2, "the file comes", false, &file);
+    ask(3, "from the cache", false, &|| {
+        unreachable!("the entry is fresh")
     });
-    ask(160, "an error: the old rules stay", false, &|| {
-        Some((500, Vec::new()))
-    });
-    ask(160 + 31 * 24, "errors for a month: no rules", true, &|| {
-        Some((500, Vec::new()))
-    });
+    ask(30, "the file is gone", true, &status(404));
+    ask(60, "the file is back", false, &file);
+    ask(
+        60 + 40 * 24,
+        "after a long silence, an error: the old rules stay",
+        false,
+        &status(500),
+    );
+    ask(60 + 41 * 24, "an error, a day later", false, &status(500));
+    ask(
+        60 + 71 * 24,
+        "errors for more than a month: no rules",
+        true,
+        &status(500),
+    );
 }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::agent::AgentRules;
 use crate::robots::{ParseOptions, RobotsTxt};
 
 /// How the fetch of a robots.txt ended, redirects followed.
@@ -85,7 +86,8 @@ impl<'a> Access<'a> {
     /// | 4xx but 429, 401 and 403 too | allow all |
     /// | 429, 5xx, other codes, no response | disallow all; after 30 days without a break allow all |
     ///
-    /// RFC 9309 counts 429 among 4xx; Google, and we, take it for what it says: ask later.
+    /// RFC 9309 counts 429 among 4xx; Google, and we, take it for what it says: ask later. A 304 answers only those who
+    /// have the file already: keep what you have, and do not come here.
     #[must_use]
     pub fn from_fetch(fetch: &Fetch<'a>) -> Access<'a> {
         Access::from_fetch_with(fetch, &ParseOptions::default())
@@ -101,7 +103,8 @@ impl<'a> Access<'a> {
                 body,
             } => Access::Rules(RobotsTxt::parse_with(body, options)),
             Outcome::Response {
-                status: 300..=399, ..
+                status: 301 | 302 | 303 | 307 | 308,
+                ..
             } => Access::AllowAll,
             Outcome::Response {
                 status: status @ 400..=499,
@@ -116,13 +119,23 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Whether an agent may fetch a URL of the site.
+    /// The rules of one agent, free of the file: what a crawler keeps of a site.
+    #[must_use]
+    pub fn agent(&self, agent: &str) -> AgentRules {
+        match self {
+            Access::Rules(robots) => robots.agent(agent).into_rules(),
+            Access::AllowAll => AgentRules::allow_all(),
+            Access::DisallowAll => AgentRules::disallow_all(),
+        }
+    }
+
+    /// Whether an agent may fetch a URL of the site. Its robots.txt may always be fetched.
     #[must_use]
     pub fn allowed(&self, agent: &str, url: impl AsRef<[u8]>) -> bool {
         match self {
             Access::Rules(robots) => robots.agent(agent).allowed(url),
             Access::AllowAll => true,
-            Access::DisallowAll => false,
+            Access::DisallowAll => AgentRules::disallow_all().allowed(url),
         }
     }
 

@@ -35,7 +35,10 @@ impl<'r> Agent<'r> {
                 section.is_star
             }
         });
-        let rules = AgentRules::compile(robots, sections.iter());
+        let mut rules = AgentRules::compile(robots, sections.iter());
+        if is_named {
+            rules.set_named();
+        }
         Agent {
             robots,
             sections,
@@ -66,7 +69,7 @@ impl<'r> Agent<'r> {
     /// The first valid `Request-rate` of its groups.
     #[must_use]
     pub fn request_rate(&self) -> Option<RequestRate> {
-        self.values(Kind::RequestRate).find_map(request_rate)
+        self.rules.request_rate
     }
 
     /// The first valid `Visit-time` of its groups.
@@ -124,6 +127,8 @@ pub struct AgentRules {
     /// wild rule octets (u16), length (u16), octet set (u64) and the canonical pattern.
     rests: Vec<u8>,
     crawl_delay: Option<Duration>,
+    request_rate: Option<RequestRate>,
+    is_named: bool,
 }
 
 const ALLOW: u32 = 1;
@@ -168,10 +173,31 @@ impl AgentRules {
                 Kind::CrawlDelay if compiler.rules.crawl_delay.is_none() => {
                     compiler.rules.crawl_delay = crawl_delay(value);
                 }
+                Kind::RequestRate if compiler.rules.request_rate.is_none() => {
+                    compiler.rules.request_rate = request_rate(value);
+                }
                 _ => {}
             }
         }
         compiler.finish()
+    }
+
+    pub(crate) fn set_named(&mut self) {
+        self.is_named = true;
+    }
+
+    /// Rules of nothing: everything is allowed.
+    #[must_use]
+    pub fn allow_all() -> AgentRules {
+        AgentRules::default()
+    }
+
+    /// Rules that allow nothing but the robots.txt itself.
+    #[must_use]
+    pub fn disallow_all() -> AgentRules {
+        RobotsTxt::parse(b"User-agent: *\nDisallow: /")
+            .agent("*")
+            .into_rules()
     }
 
     /// Whether the agent may fetch a URL, or a path; see [`Agent::allowed`].
@@ -184,48 +210,60 @@ impl AgentRules {
     pub fn allows(&self, path: &UrlPath<'_>) -> bool {
         // Octets times two, plus one for Allow: the largest decides. Nothing matched, or the empty rule: allowed.
         let mut best = 1;
-        let (full, short) = self.heads.split_at(self.num_full);
-        let (full_places, short_places) = self.places.split_at(self.num_full);
-        let octets = path.as_bytes();
-        let mut wildcard = Wildcard::new(octets);
-        if octets.len() >= HEAD_END {
-            const LANES: usize = 8;
-            for (lane, heads) in full.chunks(LANES).enumerate() {
-                if !heads
-                    .iter()
-                    .fold(false, |any, head| any | (*head == path.head))
-                {
+        let mut wildcard = Wildcard::new(path.as_bytes());
+        self.decide_full(path, &mut wildcard, &mut best);
+        self.decide_short(path, &mut wildcard, &mut best);
+        best & 1 != 0 || path.is_robots_txt()
+    }
+
+    /// The rules with a full head: those with the head of the path, which are few, are compared to their end.
+    #[inline]
+    fn decide_full(&self, path: &UrlPath<'_>, wildcard: &mut Wildcard<'_>, best: &mut u32) {
+        let Some(after_head) = path.as_bytes().get(HEAD_END..) else {
+            return;
+        };
+        const LANES: usize = 8;
+        let heads = self.heads[..self.num_full].chunks(LANES);
+        for (heads, places) in heads.zip(self.places[..self.num_full].chunks(LANES)) {
+            if !heads
+                .iter()
+                .fold(false, |any, head| any | (*head == path.head))
+            {
+                continue;
+            }
+            for (_, place) in heads
+                .iter()
+                .zip(places)
+                .filter(|(head, _)| **head == path.head)
+            {
+                if place & WILD != 0 {
+                    self.decide_wild(*place, path.octets, wildcard, best);
                     continue;
                 }
-                for (at, head) in heads.iter().enumerate() {
-                    if *head != path.head {
-                        continue;
-                    }
-                    let place = full_places[lane * LANES + at];
-                    if place & WILD != 0 {
-                        self.decide_wild(place, path.octets, &mut wildcard, &mut best);
-                        continue;
-                    }
-                    let rest = rest_at(&self.rests, (place >> 2) as usize);
-                    if octets[HEAD_END..].starts_with(rest) {
-                        best = best.max(((HEAD_END + rest.len()) as u32) << 1 | place & ALLOW);
-                    }
+                let rest = rest_at(&self.rests, (place >> 2) as usize);
+                if after_head.starts_with(rest) {
+                    *best = (*best).max(((HEAD_END + rest.len()) as u32) << 1 | place & ALLOW);
                 }
             }
         }
-        for (head, place) in short.iter().zip(short_places) {
+    }
+
+    /// The rules with less: the octets that they have are those of the path.
+    #[inline]
+    fn decide_short(&self, path: &UrlPath<'_>, wildcard: &mut Wildcard<'_>, best: &mut u32) {
+        let heads = self.heads[self.num_full..].iter();
+        for (head, place) in heads.zip(&self.places[self.num_full..]) {
             // Literal octets are never zero, so the zeros at the top of a head are those that it lacks.
             let lacking = head.leading_zeros() & !7;
             if (head ^ path.head).checked_shl(lacking).unwrap_or(0) != 0 {
                 continue;
             }
             if place & WILD != 0 {
-                self.decide_wild(*place, path.octets, &mut wildcard, &mut best);
+                self.decide_wild(*place, path.octets, wildcard, best);
             } else {
-                best = best.max((9 - lacking / 8) << 1 | place & ALLOW);
+                *best = (*best).max((9 - lacking / 8) << 1 | place & ALLOW);
             }
         }
-        best & 1 != 0 || path.is_robots_txt()
     }
 
     fn decide_wild(
@@ -251,6 +289,18 @@ impl AgentRules {
     #[must_use]
     pub fn crawl_delay(&self) -> Option<Duration> {
         self.crawl_delay
+    }
+
+    /// The first valid `Request-rate` of the agent's groups.
+    #[must_use]
+    pub fn request_rate(&self) -> Option<RequestRate> {
+        self.request_rate
+    }
+
+    /// Whether a group of the file names the agent; if not, the groups of `*` are its own.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.is_named
     }
 
     /// How many patterns there are to match.

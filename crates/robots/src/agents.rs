@@ -1,14 +1,17 @@
 //! The rules of many agents at once.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::agent::AgentRules;
-use crate::groups::sections_of;
+use crate::groups::{Section, sections_of};
 use crate::robots::RobotsTxt;
 use crate::token::Token;
 use crate::url::UrlPath;
 
 /// The rules of several agents in one file; see [`RobotsTxt::agents`]. Agents in the same groups share one set.
+///
+/// Time: each user-agent line is compared with each agent. Memory: that of [`AgentRules`] for each set that differs.
 #[derive(Clone, Debug)]
 pub struct Agents {
     sets: Vec<AgentRules>,
@@ -25,47 +28,38 @@ impl Agents {
             sets: Vec::new(),
             set_of: Vec::with_capacity(agents.len()),
         };
-        let mut tokens = Vec::with_capacity(agents.len().min(AT_ONCE));
-        let mut star = None;
+        // The groups of each set, by their first records; none for those of `*`.
+        let mut known = BTreeMap::new();
         for some in agents.chunks(AT_ONCE) {
-            tokens.clear();
-            tokens.extend(some.iter().map(|agent| Token::new(agent.as_ref())));
-            let sections = sections_of(robots, &tokens);
-            let named = sections
+            let tokens: Vec<Token<'_>> = some
                 .iter()
-                .fold(0, |named, section| named | section.named);
-            let first = selected.set_of.len();
-            selected.set_of.resize(first + some.len(), 0);
-            if named.count_ones() as usize != some.len() {
-                let set = *star.get_or_insert_with(|| {
-                    selected.sets.push(AgentRules::compile(
-                        robots,
-                        sections.iter().filter(|section| section.is_star),
-                    ));
+                .map(|agent| Token::new(agent.as_ref()))
+                .collect();
+            let sections = sections_of(robots, &tokens);
+            for agent in 0..some.len() {
+                let names = |section: &&Section| section.named >> agent & 1 != 0;
+                let starts: Vec<u32> = sections
+                    .iter()
+                    .filter(names)
+                    .map(|section| section.start)
+                    .collect();
+                let is_named = !starts.is_empty();
+                let set = *known.entry(starts).or_insert_with(|| {
+                    let is_its_own = |section: &&Section| {
+                        if is_named {
+                            names(section)
+                        } else {
+                            section.is_star
+                        }
+                    };
+                    let mut rules = AgentRules::compile(robots, sections.iter().filter(is_its_own));
+                    if is_named {
+                        rules.set_named();
+                    }
+                    selected.sets.push(rules);
                     selected.sets.len() as u32 - 1
                 });
-                selected.set_of[first..].fill(set);
-            }
-            let mut left = named;
-            while left != 0 {
-                let agent = 1 << left.trailing_zeros();
-                // Those that are named by just the groups that name this one.
-                let alike = sections.iter().fold(left, |alike, section| {
-                    alike
-                        & if section.named & agent != 0 {
-                            section.named
-                        } else {
-                            !section.named
-                        }
-                });
-                let of_agent = sections.iter().filter(|section| section.named & agent != 0);
-                selected.sets.push(AgentRules::compile(robots, of_agent));
-                for (at, set) in selected.set_of[first..].iter_mut().enumerate() {
-                    if alike >> at & 1 != 0 {
-                        *set = selected.sets.len() as u32 - 1;
-                    }
-                }
-                left &= !alike;
+                selected.set_of.push(set);
             }
         }
         selected
@@ -106,13 +100,19 @@ impl Agents {
     /// Decides one path for every agent, each set of rules asked once. `allowed` gets one answer per agent, in order.
     pub fn allows_each(&self, path: &UrlPath<'_>, allowed: &mut Vec<bool>) {
         allowed.clear();
-        let mut decided = [None; AT_ONCE];
-        for set in &self.set_of {
-            let rules = &self.sets[*set as usize];
-            allowed.push(match decided.get_mut(*set as usize) {
-                Some(known) => *known.get_or_insert_with(|| rules.allows(path)),
-                None => rules.allows(path),
-            });
-        }
+        let mut decided = [false; AT_ONCE];
+        let answers = self.sets.iter().map(|rules| rules.allows(path));
+        let mut many = Vec::new();
+        let answers: &[bool] = if self.sets.len() <= AT_ONCE {
+            decided
+                .iter_mut()
+                .zip(answers)
+                .for_each(|(slot, answer)| *slot = answer);
+            &decided
+        } else {
+            many.extend(answers);
+            &many
+        };
+        allowed.extend(self.set_of.iter().map(|set| answers[*set as usize]));
     }
 }

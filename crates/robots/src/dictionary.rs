@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// The members of a dictionary whose value is the token `y` (true) or `n` (false); other members are unknown and left
-/// out. Of a key that comes twice, the last counts. Empty if `bytes` is not a dictionary at all (section 4.2.2).
+/// out; sorted by key. Of a key that comes twice, the last counts. Empty if `bytes` is not a dictionary at all (section 4.2.2).
 pub(crate) fn parse_dictionary(bytes: &[u8]) -> Vec<(String, bool)> {
     let mut members: Vec<(String, Option<bool>)> = Vec::new();
     let mut input = Input { bytes, at: 0 };
@@ -13,7 +13,6 @@ pub(crate) fn parse_dictionary(bytes: &[u8]) -> Vec<(String, bool)> {
         let Some((key, value)) = input.member() else {
             return Vec::new();
         };
-        members.retain(|(known, _)| *known != key);
         members.push((key, value));
         input.skip(b" \t");
         if input.peek().is_none() {
@@ -25,6 +24,15 @@ pub(crate) fn parse_dictionary(bytes: &[u8]) -> Vec<(String, bool)> {
             return Vec::new(); // members that no comma parts, or a comma at the end
         }
     }
+    // Stable: of a key that comes twice, the last comes last, and is kept.
+    members.sort_by(|a, b| a.0.cmp(&b.0));
+    members.dedup_by(|next, kept| {
+        let is_same = next.0 == kept.0;
+        if is_same {
+            kept.1 = next.1;
+        }
+        is_same
+    });
     members
         .into_iter()
         .filter_map(|(key, value)| value.map(|value| (key, value)))
@@ -199,7 +207,7 @@ mod tests {
     fn examples_of_the_vocabulary_draft() {
         is(
             "train-ai=y, search=n",
-            &[("train-ai", true), ("search", false)],
+            &[("search", false), ("train-ai", true)],
         );
         is("train-ai=y, train-ai, search=n, search=\"n\"", &[]);
         is("train-ai;allow=n, train-ai=y", &[("train-ai", true)]);

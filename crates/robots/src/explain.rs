@@ -10,7 +10,7 @@ use crate::canonical::canonical_pattern;
 use crate::groups::LineNumbers;
 use crate::record::{CUT, Kind, NO_COLON, PREFIX, Record, TYPO};
 use crate::robots::LENIENT;
-use crate::token::token_of;
+use crate::token::is_cut_agent;
 use crate::url::UrlPath;
 use crate::wildcard::Wildcard;
 
@@ -28,6 +28,8 @@ pub enum Leniency {
     LineCut,
     /// `Allow: /a/index.html` was taken to allow `/a/`, too.
     IndexPage,
+    /// A user-agent line was read up to the end of a product token: `Foo/1.2` as `Foo`.
+    AgentCut,
 }
 
 impl fmt::Display for Leniency {
@@ -38,12 +40,14 @@ impl fmt::Display for Leniency {
             Leniency::MissingColon => "colon missing",
             Leniency::LineCut => "line too long, cut",
             Leniency::IndexPage => "index page stands for its directory",
+            Leniency::AgentCut => "only the beginning of the agent's name is compared",
         })
     }
 }
 
 /// What decided a URL, and what else had a say; see [`Agent::explain`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Decision {
     /// Whether the agent may fetch the URL.
     pub allowed: bool,
@@ -53,6 +57,9 @@ pub struct Decision {
     pub beaten: Vec<DecidingRule>,
     /// Whose groups were asked.
     pub group: DecidingGroup,
+    /// The leniencies without which the user-agent lines of these groups would not have been read, or not have named
+    /// the agent.
+    pub group_leniencies: Vec<Leniency>,
     /// Whether the URL is the robots.txt itself, which is always allowed (RFC 9309, section 2.2.2).
     pub is_robots_txt: bool,
     /// The path and query that rules were compared with, normalized.
@@ -62,14 +69,14 @@ pub struct Decision {
 /// Whose groups decide for an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecidingGroup {
-    /// Those that name the agent: the lines that do, 1-based, and the token that they have.
+    /// Those that name the agent.
     Named {
-        /// The lines of the groups' first user-agent lines.
+        /// In each group, the 1-based line that first does so.
         lines: Vec<usize>,
     },
     /// Those of `*`: no group names the agent.
     Star {
-        /// The lines of the groups' first user-agent lines.
+        /// In each group, the 1-based line of the first `*`.
         lines: Vec<usize>,
     },
     /// No group is for the agent: everything is allowed.
@@ -78,6 +85,7 @@ pub enum DecidingGroup {
 
 /// A rule that matched a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DecidingRule {
     /// The 1-based line it stands on.
     pub line: usize,
@@ -116,6 +124,7 @@ impl Agent<'_> {
             rule,
             beaten: beaten.collect(),
             group: self.group(),
+            group_leniencies: self.group_leniencies(),
             is_robots_txt,
             path: String::from_utf8_lossy(path.as_bytes()).into_owned(),
         }
@@ -156,13 +165,22 @@ impl Agent<'_> {
         matching
     }
 
+    /// The user-agent lines that chose its groups, one each.
+    fn choosing_lines(&self) -> impl Iterator<Item = Record> {
+        self.sections.iter().filter_map(|section| {
+            let at = if self.is_named {
+                section.named_at
+            } else {
+                section.star_at
+            } as usize;
+            self.robots.records_in(at, at + 1).next()
+        })
+    }
+
     fn group(&self) -> DecidingGroup {
         let mut numbers = LineNumbers::new(&self.robots.text);
-        let first_records = self
-            .sections
-            .iter()
-            .filter_map(|section| section.records(self.robots).next());
-        let lines: Vec<usize> = first_records
+        let lines: Vec<usize> = self
+            .choosing_lines()
             .map(|record| numbers.advance_to(record.offset as usize))
             .collect();
         match (lines.is_empty(), self.is_named) {
@@ -170,6 +188,20 @@ impl Agent<'_> {
             (false, true) => DecidingGroup::Named { lines },
             (false, false) => DecidingGroup::Star { lines },
         }
+    }
+
+    fn group_leniencies(&self) -> Vec<Leniency> {
+        let mut leniencies = Vec::new();
+        for record in self.choosing_lines() {
+            let value = self.robots.value(&record);
+            let cut = (self.is_named && is_cut_agent(value)).then_some(Leniency::AgentCut);
+            for leniency in leniencies_of(&record).into_iter().chain(cut) {
+                if !leniencies.contains(&leniency) {
+                    leniencies.push(leniency);
+                }
+            }
+        }
+        leniencies
     }
 }
 
@@ -184,9 +216,4 @@ fn leniencies_of(record: &Record) -> Vec<Leniency> {
         .filter(|(flag, _)| record.flags & flag != 0)
         .map(|(_, leniency)| *leniency)
         .collect()
-}
-
-/// Whether the value of a user-agent line names more, or less, than the token that is compared.
-pub(crate) fn is_cut_agent(value: &[u8]) -> bool {
-    token_of(value).len() < value.len()
 }

@@ -22,6 +22,18 @@ pub struct VisitTime {
     pub end_minute: u16,
 }
 
+impl VisitTime {
+    /// Whether a minute of the day, from 0 to 1,439, lies within; the minute of the end does, too.
+    #[must_use]
+    pub fn contains(&self, minute: u16) -> bool {
+        if self.start_minute <= self.end_minute {
+            (self.start_minute..=self.end_minute).contains(&minute)
+        } else {
+            minute >= self.start_minute || minute <= self.end_minute
+        }
+    }
+}
+
 /// Seconds as a decimal number, without sign or exponent.
 pub(crate) fn crawl_delay(value: &[u8]) -> Option<Duration> {
     let text = core::str::from_utf8(value).ok()?;
@@ -34,11 +46,17 @@ pub(crate) fn crawl_delay(value: &[u8]) -> Option<Duration> {
     Duration::try_from_secs_f64(text.parse().ok()?).ok()
 }
 
-/// `requests/period`, the period in seconds or with `s`, `m`, `h` or `d`; a time of day may follow.
+/// `requests/period`, the period in seconds or with `s`, `m`, `h` or `d`, one second where there is none; a time of
+/// day may follow.
 pub(crate) fn request_rate(value: &[u8]) -> Option<RequestRate> {
     let text = core::str::from_utf8(value).ok()?;
     let (rate, time) = match text.split_once([' ', '\t']) {
-        Some((rate, time)) => (rate, Some(visit_time(time.trim().as_bytes())?)),
+        Some((rate, rest)) => (
+            rate,
+            Some(visit_time(
+                rest.split_ascii_whitespace().next()?.as_bytes(),
+            )?),
+        ),
         None => (text, None),
     };
     let (requests, period) = rate.split_once('/').unwrap_or((rate, "1"));
@@ -49,8 +67,14 @@ pub(crate) fn request_rate(value: &[u8]) -> Option<RequestRate> {
         b'd' => (&period[..period.len() - 1], 86400),
         _ => (period, 1),
     };
-    let requests: u32 = requests.parse().ok().filter(|requests| *requests > 0)?;
-    let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
+    let positive = |digits: &str| {
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()); // `parse` would take a sign
+        digits
+            .parse()
+            .ok()
+            .filter(|number: &u32| is_number && *number > 0)
+    };
+    let (requests, number) = (positive(requests)?, positive(number)?);
     Some(RequestRate {
         requests,
         period: Duration::from_secs(u64::from(number) * unit),

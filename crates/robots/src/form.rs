@@ -7,7 +7,7 @@
 //!      5      3  zero
 //!      8      4  number of records, little-endian as all numbers
 //!     12      4  bytes of the text
-//!     16      8  checksum of records and text
+//!     16      8  checksum of all the rest
 //!     24    8 n  records: offset in the text (u32), bytes (u16), kind (u8), leniencies (u8)
 //!           ...  text
 //! ```
@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::bytes::head;
+use crate::line::MAX_LINE_BYTES;
 use crate::record::{ALL_LENIENCIES, Kind, RECORD_BYTES};
 use crate::robots::{ALL_FLAGS, MAX_BYTES, RobotsTxt};
 
@@ -80,7 +81,8 @@ impl<'a> RobotsTxt<'a> {
         bytes.extend_from_slice(&[self.flags, 0, 0, 0]);
         bytes.extend_from_slice(&(self.num_records() as u32).to_le_bytes());
         bytes.extend_from_slice(&(self.text.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&checksum(&self.table, &self.text).to_le_bytes());
+        let checksum = checksum(&bytes, &self.table, &self.text);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
         bytes.extend_from_slice(&self.table);
         bytes.extend_from_slice(&self.text);
         bytes
@@ -109,7 +111,10 @@ impl<'a> RobotsTxt<'a> {
         };
         let (table_bytes, text_bytes) = (number(8) as u64 * RECORD_BYTES as u64, number(12));
         let expected = table_bytes + text_bytes as u64;
-        if expected != rest.len() as u64 || text_bytes > MAX_BYTES {
+        if text_bytes > MAX_BYTES {
+            return Err(FormError::Damaged { offset: 12 });
+        }
+        if expected != rest.len() as u64 {
             return Err(FormError::Length {
                 expected: expected + HEADER_BYTES as u64,
                 found: bytes.len() as u64,
@@ -124,17 +129,29 @@ impl<'a> RobotsTxt<'a> {
         let words = table
             .chunks_exact(RECORD_BYTES)
             .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")));
-        // The high bit is set where a value ends behind the text, or kind or leniencies are none that there are.
-        let badness = |packed: u64| {
-            let end = (packed & 0xFFFF_FFFF) + (packed >> 32 & 0xFFFF);
+        // The high bit is set where a value begins before the last one ends, is longer than a line, or ends behind the
+        // text, or where kind or leniencies are none that there are.
+        let badness = |previous_end: u64, packed: u64| {
+            let (start, len) = (packed & 0xFFFF_FFFF, packed >> 32 & 0xFFFF);
             let beyond = |limit: u64, value: u64| limit.wrapping_sub(value);
-            beyond(text_bytes as u64, end)
+            beyond(start, previous_end)
+                | beyond(MAX_LINE_BYTES as u64, len)
+                | beyond(text_bytes as u64, start + len)
                 | beyond(Kind::ALL.len() as u64 - 1, packed >> 48 & 0xFF)
                 | beyond(u64::from(ALL_LENIENCIES), packed >> 56)
         };
+        let end_of = |packed: u64| (packed & 0xFFFF_FFFF) + (packed >> 32 & 0xFFFF);
         // All of them without a branch each; then, rarely, which it was.
-        if words.clone().fold(0, |bad, packed| bad | badness(packed)) >> 63 != 0 {
-            let record = words.clone().position(|packed| badness(packed) >> 63 != 0);
+        let (bad, _) = words.clone().fold((0, 0), |(bad, previous_end), packed| {
+            (bad | badness(previous_end, packed), end_of(packed))
+        });
+        if bad >> 63 != 0 {
+            let mut previous_end = 0;
+            let record = words.clone().position(|packed| {
+                let is_bad = badness(previous_end, packed) >> 63 != 0;
+                previous_end = end_of(packed);
+                is_bad
+            });
             let offset = HEADER_BYTES + RECORD_BYTES * record.expect("one of them is bad");
             return Err(FormError::Damaged { offset });
         }
@@ -149,7 +166,7 @@ impl<'a> RobotsTxt<'a> {
     pub fn verify_bytes(bytes: &[u8]) -> Result<(), FormError> {
         let robots = RobotsTxt::from_bytes(bytes)?;
         let stored = u64::from_le_bytes(bytes[16..24].try_into().expect("eight bytes"));
-        if checksum(&robots.table, &robots.text) == stored {
+        if checksum(&bytes[..16], &robots.table, &robots.text) == stored {
             Ok(())
         } else {
             Err(FormError::Checksum)
@@ -157,14 +174,16 @@ impl<'a> RobotsTxt<'a> {
     }
 }
 
-/// FNV-1a (draft-eastlake-fnv), a word of eight bytes at a time: against flipped bits, not against an attacker.
-fn checksum(table: &[u8], text: &[u8]) -> u64 {
+/// FNV-1a (draft-eastlake-fnv), a word of eight bytes at a time, over header, records and text: against flipped bits, not against an attacker.
+fn checksum(header: &[u8], table: &[u8], text: &[u8]) -> u64 {
     let step = |hash: u64, word: u64| {
         (hash ^ word)
             .wrapping_mul(0x0000_0100_0000_01B3)
             .rotate_left(29)
     };
-    let words = table.chunks(8).chain(text.chunks(8)).map(head);
-    let hash = words.fold(0xCBF2_9CE4_8422_2325, step);
-    step(hash, text.len() as u64)
+    let words = [header, table, text]
+        .into_iter()
+        .flat_map(|part| part.chunks(8))
+        .map(head);
+    words.fold(0xCBF2_9CE4_8422_2325, step)
 }

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::record::{Kind, RECORD_BYTES, Record};
+use crate::record::{Kind, Record};
 use crate::robots::{RobotsTxt, USAGE_IS_RULE};
 use crate::token::{Token, is_star};
 
@@ -14,51 +14,41 @@ fn ends_agents(kind: Kind, usage_is_rule: bool) -> bool {
     kind.is_rule() || usage_is_rule && kind == Kind::ContentUsage
 }
 
-/// The groups of a file in order.
-pub(crate) struct Groups<'r> {
+/// Where the records of each group lie, by number: from its first user-agent line to the next group's.
+pub(crate) struct Spans<'r> {
     robots: &'r RobotsTxt<'r>,
     /// The next record that no group holds yet.
     next: usize,
-    lines: LineNumbers<'r>,
+    usage_is_rule: bool,
 }
 
-impl<'r> Groups<'r> {
-    pub(crate) fn new(robots: &'r RobotsTxt<'r>) -> Groups<'r> {
-        let before = robots
-            .records()
-            .take_while(|record| record.kind != Kind::UserAgent)
-            .count();
-        Groups {
+impl<'r> Spans<'r> {
+    pub(crate) fn new(robots: &'r RobotsTxt<'_>) -> Spans<'r> {
+        let is_outside = |record: &Record| record.kind != Kind::UserAgent;
+        Spans {
             robots,
-            next: before,
-            lines: LineNumbers::new(&robots.text),
+            next: robots.records().take_while(is_outside).count(),
+            usage_is_rule: robots.has(USAGE_IS_RULE),
         }
     }
 }
 
-impl<'r> Iterator for Groups<'r> {
-    type Item = Group<'r>;
+impl Iterator for Spans<'_> {
+    type Item = (usize, usize);
 
-    fn next(&mut self) -> Option<Group<'r>> {
-        let (robots, start) = (self.robots, self.next);
-        let usage_is_rule = robots.has(USAGE_IS_RULE);
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let (start, end) = (self.next, self.robots.num_records());
         let mut agents_ended = false;
-        let mut records = robots.records_in(start, robots.num_records());
-        let first = records.next()?;
-        let len = 1 + records
-            .take_while(|record| {
-                agents_ended |= ends_agents(record.kind, usage_is_rule);
-                !(agents_ended && record.kind == Kind::UserAgent)
-            })
+        let is_inside = |record: &Record| {
+            agents_ended |= ends_agents(record.kind, self.usage_is_rule);
+            !(agents_ended && record.kind == Kind::UserAgent)
+        };
+        self.next += self
+            .robots
+            .records_in(start, end)
+            .take_while(is_inside)
             .count();
-        self.next = start + len;
-        self.lines.advance_to(first.offset as usize);
-        Some(Group {
-            robots,
-            start,
-            end: start + len,
-            lines: self.lines,
-        })
+        (start < end).then_some((start, self.next))
     }
 }
 
@@ -73,6 +63,23 @@ pub struct Group<'r> {
 }
 
 impl<'r> Group<'r> {
+    pub(crate) fn new(
+        robots: &'r RobotsTxt<'r>,
+        start: usize,
+        end: usize,
+        lines: &mut LineNumbers<'r>,
+    ) -> Group<'r> {
+        if let Some(first) = robots.records_in(start, end).next() {
+            lines.advance_to(first.offset as usize);
+        }
+        Group {
+            robots,
+            start,
+            end,
+            lines: *lines,
+        }
+    }
+
     /// The 1-based line of its first user-agent line.
     #[must_use]
     pub fn line(&self) -> usize {
@@ -152,6 +159,9 @@ pub(crate) struct Section {
     /// Bit i: it names agent i.
     pub(crate) named: u64,
     pub(crate) is_star: bool,
+    /// The record of the first line that names one of the agents, and of the first for `*`.
+    pub(crate) named_at: u32,
+    pub(crate) star_at: u32,
 }
 
 impl Section {
@@ -167,40 +177,42 @@ impl Section {
 pub(crate) fn sections_of(robots: &RobotsTxt<'_>, tokens: &[Token<'_>]) -> Vec<Section> {
     let usage_is_rule = robots.has(USAGE_IS_RULE);
     let mut sections = Vec::new();
-    let mut group = Section {
-        start: 0,
-        end: 0,
-        named: 0,
-        is_star: false,
-    };
-    let mut agents_ended = true;
-    for (at, record) in robots.records().enumerate() {
-        if record.kind == Kind::UserAgent {
-            if agents_ended {
-                group.end = at as u32;
-                if group.named != 0 || group.is_star {
-                    sections.push(group);
-                }
-                group = Section {
-                    start: at as u32,
-                    end: 0,
-                    named: 0,
-                    is_star: false,
-                };
-                agents_ended = false;
+    for (start, end) in Spans::new(robots) {
+        let mut section = Section {
+            start: start as u32,
+            end: end as u32,
+            named: 0,
+            is_star: false,
+            named_at: 0,
+            star_at: 0,
+        };
+        let heads = robots.records_in(start, end);
+        for (at, record) in heads
+            .enumerate()
+            .take_while(|(_, record)| !ends_agents(record.kind, usage_is_rule))
+        {
+            if record.kind != Kind::UserAgent {
+                continue;
             }
-            let value = robots.value(&record);
-            group.is_star |= is_star(value);
-            for (agent, token) in tokens.iter().enumerate() {
-                group.named |= u64::from(token.is_named_by(value)) << agent;
+            let (value, at) = (robots.value(&record), (start + at) as u32);
+            if is_star(value) && !section.is_star {
+                (section.is_star, section.star_at) = (true, at);
             }
-        } else {
-            agents_ended |= ends_agents(record.kind, usage_is_rule);
+            let names =
+                |(agent, token): (usize, &Token<'_>)| u64::from(token.is_named_by(value)) << agent;
+            let named = tokens
+                .iter()
+                .enumerate()
+                .map(names)
+                .fold(0, |all, named| all | named);
+            if section.named == 0 {
+                section.named_at = at;
+            }
+            section.named |= named;
         }
-    }
-    group.end = (robots.table.len() / RECORD_BYTES) as u32;
-    if group.named != 0 || group.is_star {
-        sections.push(group);
+        if section.named != 0 || section.is_star {
+            sections.push(section);
+        }
     }
     sections
 }

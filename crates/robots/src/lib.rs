@@ -15,6 +15,7 @@ mod fields;
 mod form;
 mod groups;
 mod line;
+mod occurrences;
 mod record;
 mod robots;
 mod signals;

@@ -60,7 +60,7 @@ impl Iterator for Lines<'_> {
                 self.at = at;
                 return None;
             }
-            if text[at] == b'#' || text[at] == 0 {
+            if text[at] == b'#' {
                 at = find_line_end(text, at);
                 continue;
             }
@@ -188,9 +188,6 @@ fn uncommon_line(
     let end = find_byte(&text[..end], start, 0);
     let end = find_byte(&text[..end], start, b'#');
     let content = trim(&text[start..end]);
-    if content.is_empty() {
-        return None;
-    }
     let nothing = |flags| {
         let end = start + content.len();
         Some(Line {

@@ -33,8 +33,7 @@ impl Kind {
     ];
 
     fn from_u8(byte: u8) -> Kind {
-        // The form is checked when it is opened; a wrong byte here would be our own, and Host decides nothing.
-        *Kind::ALL.get(usize::from(byte)).unwrap_or(&Kind::Host)
+        Kind::ALL[usize::from(byte)] // forms are checked when they are opened
     }
 
     /// Whether it is a rule of RFC 9309, after which a user-agent line opens a new group.

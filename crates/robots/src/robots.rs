@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use crate::agent::Agent;
 use crate::agents::Agents;
 use crate::bytes::{starts_with_ignore_case, trim};
-use crate::groups::{Group, Groups};
-use crate::line::Lines;
+use crate::groups::{Group, LineNumbers, Spans};
+use crate::line::{Lines, MAX_LINE_BYTES};
 use crate::record::{Kind, RECORD_BYTES, Record};
 use crate::text::text_of;
 
@@ -24,8 +24,8 @@ pub struct ParseOptions {
     /// What lies beyond the last line end within this many bytes is not read; at most [`MAX_BYTES`].
     pub max_bytes: usize,
     /// Whether to take what Google's parser takes beyond RFC 9309: misspelled names, names that only begin right, a
-    /// missing colon, `Allow: …/index.html` for the directory. Each use is reported by [`Agent::explain`] and
-    /// [`RobotsTxt::warnings`].
+    /// missing colon, `Allow: …/index.html` for the directory. Each use that a decision hangs on is reported by
+    /// [`Agent::explain`], all of them by [`RobotsTxt::warnings`].
     pub leniencies: bool,
     /// Whether a `Content-Usage` line ends the run of user-agent lines of a group as `Allow` does
     /// (draft-ietf-aipref-attach makes it a rule; for RFC 9309, section 2.2.4 it is an other record, which must not).
@@ -113,13 +113,14 @@ impl<'a> RobotsTxt<'a> {
 
     /// All groups in the order of the file, as written.
     pub fn groups(&self) -> impl Iterator<Item = Group<'_>> {
-        Groups::new(self)
+        let mut lines = LineNumbers::new(&self.text);
+        Spans::new(self).map(move |(start, end)| Group::new(self, start, end, &mut lines))
     }
 
     /// How many groups there are.
     #[must_use]
     pub fn num_groups(&self) -> usize {
-        self.groups().count()
+        Spans::new(self).count()
     }
 
     /// How many `Allow` and `Disallow` lines there are, those outside of groups included.
@@ -186,7 +187,7 @@ impl<'a> RobotsTxt<'a> {
     }
 
     #[inline]
-    pub(crate) fn records(&self) -> impl DoubleEndedIterator<Item = Record> + ExactSizeIterator {
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record> {
         self.table
             .chunks_exact(RECORD_BYTES)
             .map(|bytes| Record::from_bytes(bytes.try_into().expect("chunks of this size")))
@@ -227,10 +228,11 @@ impl<'a> RobotsTxt<'a> {
             record.offset as usize + usize::from(record.len),
         );
         let is_end = |byte: &u8| *byte == b'\n' || *byte == b'\r';
-        let line_start = self.text[..start]
+        let earliest = start.saturating_sub(MAX_LINE_BYTES);
+        let line_start = self.text[earliest..start]
             .iter()
             .rposition(is_end)
-            .map_or(0, |at| at + 1);
+            .map_or(earliest, |at| earliest + at + 1);
         String::from_utf8_lossy(trim(&self.text[line_start..end]))
     }
 }

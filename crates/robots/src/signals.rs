@@ -1,7 +1,7 @@
 //! What a site says about the use of its pages: `Content-Signal` (contentsignals.org) and `Content-Usage`
 //! (draft-ietf-aipref-attach). Both are preferences beside the rules: neither allows nor forbids a fetch.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -15,6 +15,7 @@ use crate::wildcard::Wildcard;
 
 /// The content signals of an agent's groups. A signal that is not stated is `None`: neither granted nor refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ContentSignal {
     /// `search`: a search index with links and short excerpts.
     pub search: Option<bool>,
@@ -39,7 +40,7 @@ pub enum ContentUse {
 
 impl ContentSignal {
     /// Adds what one line states; what was stated before stays.
-    fn add(&mut self, line: &[u8]) {
+    pub(crate) fn add(&mut self, line: &[u8]) {
         for signal in line.split(|byte| *byte == b',') {
             let mut parts = signal.splitn(2, |byte| *byte == b'=');
             let name = trim(parts.next().unwrap_or_default());
@@ -106,16 +107,16 @@ impl ContentUsage {
         self.preferences.is_empty()
     }
 
-    /// Combines with another statement: unknown gives way, of allow and disallow the latter stays
+    /// Combines statements: unknown gives way, of allow and disallow the latter stays
     /// (draft-ietf-aipref-vocab, "Combining Preferences").
-    fn add(&mut self, category: &str, allowed: bool) {
-        match self
-            .preferences
-            .binary_search_by(|(known, _)| known.as_str().cmp(category))
-        {
-            Ok(at) => self.preferences[at].1 &= allowed,
-            Err(at) => self.preferences.insert(at, (category.to_owned(), allowed)),
-        }
+    fn combine(mut preferences: Vec<(String, bool)>) -> ContentUsage {
+        preferences.sort_by(|a, b| a.0.cmp(&b.0));
+        preferences.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            kept.1 &= !is_same || next.1;
+            is_same
+        });
+        ContentUsage { preferences }
     }
 }
 
@@ -140,12 +141,11 @@ impl<'r> Agent<'r> {
     #[must_use]
     pub fn content_usage(&self, url: impl AsRef<[u8]>) -> ContentUsage {
         let path = UrlPath::new(url.as_ref());
-        let mut usage = ContentUsage::default();
         if !self.allows(&path) {
-            return usage; // nothing is implied for what may not be fetched
+            return ContentUsage::default(); // nothing is implied for what may not be fetched
         }
         let mut wildcard = Wildcard::new(path.as_bytes());
-        let mut longest = 0;
+        let (mut longest, mut statements) = (0, Vec::new());
         let mut canonical = Vec::new();
         for value in self.values(Kind::ContentUsage) {
             let (pattern, statement) = split_usage(value);
@@ -155,13 +155,12 @@ impl<'r> Agent<'r> {
                 continue;
             }
             if octets > longest {
-                (longest, usage) = (octets, ContentUsage::default());
+                longest = octets;
+                statements.clear();
             }
-            for (category, allowed) in parse_dictionary(statement) {
-                usage.add(&category, allowed);
-            }
+            statements.push(statement);
         }
-        usage
+        ContentUsage::combine(statements.into_iter().flat_map(parse_dictionary).collect())
     }
 
     /// The `Content-Usage` lines of the agent's groups, as written.
@@ -172,7 +171,7 @@ impl<'r> Agent<'r> {
 
 /// Path pattern and statement of a `Content-Usage` line: there is a path only where the value begins with `/`, and it
 /// ends at the first blank.
-fn split_usage(value: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn split_usage(value: &[u8]) -> (&[u8], &[u8]) {
     if value.first() != Some(&b'/') {
         return (b"", value);
     }

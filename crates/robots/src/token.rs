@@ -31,6 +31,11 @@ pub(crate) fn token_of(value: &[u8]) -> &[u8] {
     leading(value, is_token_octet)
 }
 
+/// Whether a user-agent line's value holds more than the token that is compared.
+pub(crate) fn is_cut_agent(value: &[u8]) -> bool {
+    token_of(value).len() < value.len()
+}
+
 /// Whether a user-agent line's value stands for every agent: `*`, alone or before white space.
 #[inline]
 pub(crate) fn is_star(value: &[u8]) -> bool {

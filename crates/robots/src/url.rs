@@ -18,10 +18,21 @@ pub struct UrlPath<'u> {
 
 impl<'u> UrlPath<'u> {
     /// Takes scheme, authority and fragment off a URL and normalizes the rest (RFC 9309, section 2.2.2). A path alone
-    /// is as good as a URL; a URL without a path has the path `/`. Never fails: the caller knows what it will fetch.
+    /// is as good as a URL, unless it begins with `//`, which an authority follows ([`UrlPath::from_path`] takes those); a
+    /// URL without a path has the path `/`. Never fails: the caller knows what it will fetch.
     #[inline]
     pub fn new<U: AsRef<[u8]> + ?Sized>(url: &'u U) -> UrlPath<'u> {
-        let path = path_and_beyond(url.as_ref());
+        UrlPath::normalize(path_and_beyond(url.as_ref()))
+    }
+
+    /// Takes a path with its query as it is, also one that begins with `//`; a fragment is taken off.
+    #[must_use]
+    pub fn from_path<P: AsRef<[u8]> + ?Sized>(path: &'u P) -> UrlPath<'u> {
+        UrlPath::normalize(path.as_ref())
+    }
+
+    #[inline]
+    fn normalize(path: &'u [u8]) -> UrlPath<'u> {
         let octets = OctetSet::of(path);
         let is_canonical =
             octets.is_plain() || octets.is_plain_but_for_escapes() && has_canonical_escapes(path);

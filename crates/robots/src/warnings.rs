@@ -4,18 +4,21 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::explain::is_cut_agent;
+use crate::agent::directory_of_index;
+use crate::dictionary::parse_dictionary;
 use crate::fields::{crawl_delay, request_rate, visit_time};
 use crate::groups::LineNumbers;
 use crate::line::{Line, Lines};
 use crate::record::{CUT, Kind, NO_COLON, PREFIX, TYPO};
 use crate::robots::{LENIENT, RobotsTxt, TRUNCATED, USAGE_IS_RULE};
-use crate::token::{is_star, token_of};
+use crate::signals::{ContentSignal, split_usage};
+use crate::token::{is_cut_agent, is_star, token_of};
 
 /// One thing that is odd about a file; [`RobotsTxt::warnings`] has all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Warning {
-    /// The 1-based line; of a warning about the whole file, the last line read, or 1.
+    /// The 1-based line; 1 of a warning about the whole file.
     pub line: usize,
     /// What is odd.
     pub kind: WarningKind,
@@ -51,6 +54,8 @@ pub enum WarningKind {
     OutsideGroup,
     /// A pattern that begins with neither `/` nor `*` matches nothing.
     NeverMatches,
+    /// An `Allow` of an index page is taken to allow its directory, too; only if leniencies are on.
+    IndexPage,
     /// A user-agent line that names nobody.
     NoToken,
     /// Only the beginning of a user-agent line's value is a product token, and only that is compared.
@@ -82,6 +87,7 @@ impl WarningKind {
             WarningKind::NeverMatches => {
                 "the pattern begins with neither `/` nor `*`, it matches nothing"
             }
+            WarningKind::IndexPage => "the directory of the index page is allowed, too",
             WarningKind::NoToken => "the user-agent line names nobody",
             WarningKind::AgentCut => {
                 "only letters, `_` and `-` at the start of the name are compared"
@@ -225,6 +231,8 @@ impl Finder<'_> {
                     !matches!(value.first(), None | Some(b'/' | b'*')),
                     WarningKind::NeverMatches,
                 );
+                let is_index = kind == Kind::Allow && directory_of_index(value).is_some();
+                odd(is_index && self.robots.has(LENIENT), WarningKind::IndexPage);
                 group.has_rule = true;
             }
             Kind::CrawlDelay => {
@@ -235,8 +243,19 @@ impl Finder<'_> {
             }
             Kind::RequestRate => odd(request_rate(value).is_none(), WarningKind::BadValue),
             Kind::VisitTime => odd(visit_time(value).is_none(), WarningKind::BadValue),
-            Kind::ContentUsage => group.has_rule |= self.robots.has(USAGE_IS_RULE),
-            Kind::Sitemap | Kind::Host | Kind::CleanParam | Kind::ContentSignal => {
+            Kind::ContentUsage => {
+                odd(
+                    parse_dictionary(split_usage(value).1).is_empty(),
+                    WarningKind::BadValue,
+                );
+                group.has_rule |= self.robots.has(USAGE_IS_RULE);
+            }
+            Kind::ContentSignal => {
+                let mut signal = ContentSignal::default();
+                signal.add(value);
+                odd(signal == ContentSignal::default(), WarningKind::BadValue);
+            }
+            Kind::Sitemap | Kind::Host | Kind::CleanParam => {
                 odd(value.is_empty(), WarningKind::BadValue);
             }
         }
