@@ -1,7 +1,7 @@
 //! `crawlrank robots`: may this agent fetch that URL, why, and what a whole crawl says.
 
 mod check;
-mod explain;
+pub mod explain;
 mod jsonl;
 mod survey;
 

@@ -107,7 +107,8 @@ fn facts_without_rules(allowed: bool, reason: String) -> Facts {
     facts
 }
 
-fn reason(decision: &Decision) -> String {
+/// Why it was decided so, for people.
+pub fn reason(decision: &Decision) -> String {
     let Some(rule) = &decision.rule else {
         return match (decision.is_robots_txt, &decision.group) {
             (true, _) => "a robots.txt itself may always be fetched (RFC 9309, section 2.2.2)",
@@ -152,7 +153,8 @@ fn beaten(rule: &DecidingRule) -> String {
     )
 }
 
-fn group(group: &DecidingGroup) -> Option<String> {
+/// Whose groups decided, with their lines, for people.
+pub fn group(group: &DecidingGroup) -> Option<String> {
     let (whose, lines) = match group {
         DecidingGroup::Named { lines } => ("the agent's own", lines),
         DecidingGroup::Star { lines } => ("that of `*`", lines),
