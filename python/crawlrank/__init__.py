@@ -9,6 +9,7 @@ or pandas as they are. Not affiliated with Common Crawl.
 """
 
 from crawlrank._core import (
+    Column,
     Fault,
     Header,
     Ranks,
@@ -22,7 +23,14 @@ from crawlrank._core import (
 )
 from crawlrank._errors import CrawlrankError
 
+TYPE_CHECKING = False  # that of `typing`, without its import
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from crawlrank import robots
+
 __all__ = [
+    "Column",
     "CrawlrankError",
     "Fault",
     "Header",
@@ -34,4 +42,18 @@ __all__ = [
     "__version__",
     "open",
     "records",
+    "robots",
 ]
+
+
+def __getattr__(name: str) -> "ModuleType":
+    """Imports `crawlrank.robots` when it is first used."""
+    if name == "robots":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

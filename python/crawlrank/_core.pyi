@@ -1,28 +1,58 @@
 """The native module. Use the names of `crawlrank`, where these are re-exported."""
 
 import builtins
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Literal, TypeVar, final, overload
+from typing import Literal, Protocol, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
 _Level = Literal["host", "domain", "page"]
 _T = TypeVar("_T")
+_Text: TypeAlias = str | bytes | bytearray | memoryview
+
+class _ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+class _ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> object: ...
+
+_Arrow: TypeAlias = _ArrowStream | _ArrowArray
 
 __all__ = [
+    "Access",
+    "Beaten",
+    "Column",
+    "Decision",
     "Fault",
+    "Group",
     "Header",
     "Ranks",
     "Record",
     "Records",
+    "RequestRate",
+    "RobotsTxt",
+    "Rule",
     "Run",
+    "Signals",
     "Table",
+    "VisitTime",
+    "Warning",
     "__version__",
     "main",
     "open",
     "records",
+    "robots_allowed_many",
+    "robots_census",
+    "robots_delays",
+    "robots_from_bytes",
+    "robots_from_response",
+    "robots_groups",
+    "robots_parse",
+    "robots_rules",
+    "robots_signals",
+    "robots_sitemaps",
 ]
 
 __version__: str
@@ -161,3 +191,334 @@ class Header:
         """Names with their values."""
     def fields(self) -> list[tuple[str, str]]:
         """All fields, repeated ones too, in their order."""
+
+@final
+class Column:
+    """A column of answers; give it to polars, pyarrow or pandas as it is."""
+
+    @property
+    def type(self) -> str:
+        """The Arrow type: `Boolean`, `Utf8` or `LargeUtf8`."""
+    @property
+    def null_count(self) -> int:
+        """How many values are null."""
+    def __len__(self) -> int: ...
+    def to_list(self) -> list[bool | None] | list[str | None]:
+        """The values as Python has them; `None` for null."""
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """Exports the values as an Arrow array, afresh at each call."""
+
+def robots_parse(
+    body: _Text,
+    *,
+    max_bytes: int = 512000,
+    leniencies: bool = True,
+    content_usage_is_rule: bool = False,
+) -> RobotsTxt:
+    """Parses a robots.txt. Any content will do: what cannot be understood is skipped, and `warnings` says
+    where.
+
+    `max_bytes`: what lies beyond the last line end within so many bytes is not read. `leniencies`: whether to
+    take what Google's parser takes beyond RFC 9309. `content_usage_is_rule`: whether a `Content-Usage` line
+    ends a run of user-agent lines, as in draft-ietf-aipref-attach.
+
+    Raises `TypeError` when `body` is neither bytes nor str."""
+
+def robots_from_bytes(data: _Text) -> RobotsTxt:
+    """Takes a parsed file from the bytes that `to_bytes` made. They are checked to the last bit.
+
+    Raises `CrawlrankError` when they are of another version, cut, or damaged."""
+
+def robots_from_response(
+    status: int | None,
+    body: _Text | None = None,
+    headers: object | None = None,
+    *,
+    redirects: int = 0,
+    age: float = 0.0,
+    unreachable_for: float = 0.0,
+) -> Access:
+    """Says what follows from a fetch of a robots.txt (RFC 9309, section 2.3.1).
+
+    2xx: the rules of the body. A redirect that was not followed to its end, and 4xx but 429: everything is
+    allowed. 429, 5xx, and no response (`status` is `None`): nothing is allowed, until after 30 days
+    everything is.
+
+    `body`: decoded. `headers`: taken so that a response can be passed on as it is; nothing depends on them.
+    `redirects`: how many were followed; more than five count as no file. `age`: how many seconds ago the
+    response came. `unreachable_for`: for how many seconds the file has been unreachable without a break.
+
+    Raises `CrawlrankError` when a time is below 0."""
+
+def robots_allowed_many(bodies: _Arrow, agent: str, urls: _Arrow) -> Column:
+    """Says for each row whether an agent may fetch the URL by the robots.txt of that row.
+
+    `bodies`: n values of text or binary, or one for any number of URLs. `urls`: n values. Returns n booleans,
+    null where the body or the URL is. Each distinct body is parsed once.
+
+    Raises `CrawlrankError` when the columns differ in length or have another type."""
+
+def robots_census(bodies: _Arrow, agents: Sequence[str], urls: _Arrow, *, lines: bool = False) -> Table:
+    """Decides URLs for agents by the robots.txt of each row.
+
+    `bodies`: n values. `urls`: n values, or n lists. Returns a table `file`, `agent`, `url`, `allowed`,
+    `line`, by file, then URL, then agent: the line is that of the rule that decided, and null unless `lines`
+    asks for it, which takes longer.
+
+    Raises `CrawlrankError` when the columns differ in length or have another type."""
+
+def robots_rules(bodies: _Arrow) -> Table:
+    """All rules in groups, as written: `file`, `group` (from 0), `line`, `allow`, `pattern`."""
+
+def robots_groups(bodies: _Arrow) -> Table:
+    """All groups, as written: `file`, `group` (from 0), `line`, `agents` (a list), `rules` (how many)."""
+
+def robots_sitemaps(bodies: _Arrow) -> Table:
+    """All sitemaps, as written: `file`, `sitemap`."""
+
+def robots_delays(bodies: _Arrow, agents: Sequence[str]) -> Table:
+    """How fast agents may come: `file`, `agent`, `crawl_delay` in seconds, `requests` in `period` seconds.
+
+    An agent to whom a file says neither has no row."""
+
+def robots_signals(bodies: _Arrow, agents: Sequence[str]) -> Table:
+    """What the files say about the use of pages: `file`, `agent`, `search`, `ai_input`, `ai_train`,
+    `content_use`, and the lines `content_signal`, `content_usage` as written.
+
+    An agent to whom a file says nothing has no row."""
+
+@final
+class RobotsTxt:
+    """A parsed robots.txt: a copy of its text, and eight bytes for each line that says something.
+
+    Agents are product tokens (`CCBot`), URLs may be paths; neither they nor the content make any call raise.
+    The compiled rules of the first 32 agents that are asked for are kept, so that asking again costs nothing.
+    May be used from several threads at once, compared with nothing, and pickled."""
+
+    def allowed(self, agent: str, url: _Text) -> bool:
+        """Whether an agent may fetch a URL: the longest rule that matches decides, `Allow` wins a tie, and
+        what no rule matches is allowed (RFC 9309, section 2.2.2)."""
+    @overload
+    def allowed_many(self, agent: str, urls: _Arrow) -> Column: ...
+    @overload
+    def allowed_many(self, agent: str, urls: Iterable[_Text]) -> list[bool]:
+        """Whether an agent may fetch each of some URLs: a list for a list, a `Column` for a column of Arrow,
+        null for null. A column is answered on all cores, while other threads of Python run."""
+    def explain(self, agent: str, url: _Text) -> Decision:
+        """Decides a URL, and says why. Slower than `allowed` by far."""
+    def crawl_delay(self, agent: str) -> float | None:
+        """The seconds that an agent is asked to wait between two requests: the first valid `Crawl-delay` of
+        its groups."""
+    def request_rate(self, agent: str) -> RequestRate | None:
+        """How many requests an agent may make in how much time: the first valid `Request-rate` of its
+        groups."""
+    def visit_time(self, agent: str) -> VisitTime | None:
+        """When an agent may come: the first valid `Visit-time` of its groups."""
+    def names(self, agent: str) -> bool:
+        """Whether a group names the agent; if not, the groups of `*` are its own."""
+    def signals(self, agent: str, url: _Text | None = None) -> Signals:
+        """What the file says to an agent about the use of pages; with a URL also what `Content-Usage` says of
+        it."""
+    @property
+    def sitemaps(self) -> list[str]:
+        """All sitemaps, as written, in the order of the file."""
+    @property
+    def host(self) -> str | None:
+        """The first `Host` line: the main mirror, for Yandex."""
+    @property
+    def clean_params(self) -> list[str]:
+        """All `Clean-param` lines, as written, for Yandex."""
+    @property
+    def warnings(self) -> list[Warning]:
+        """What is odd about the file, by line."""
+    @property
+    def groups(self) -> list[Group]:
+        """All groups, as written, in the order of the file."""
+    @property
+    def is_html(self) -> bool:
+        """Whether the body looks like an HTML page that was served for the missing file."""
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the body was longer than what is read of it."""
+    @property
+    def text(self) -> bytes:
+        """The text that lines are counted in: without byte order mark, decoded if it was UTF-16, cut at the
+        limit."""
+    def to_bytes(self) -> bytes:
+        """The parsed file as bytes, for `from_bytes`: 24 bytes, 8 a line that says something, and the
+        text."""
+    def __reduce__(self) -> tuple[object, tuple[bytes]]: ...
+
+@final
+class Decision:
+    """What decided a URL, and what else had a say. As true as its answer."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the agent may fetch the URL."""
+    @property
+    def line(self) -> int | None:
+        """The 1-based line of the rule that decided; `None` when none did."""
+    @property
+    def rule(self) -> str | None:
+        """That line as written, without comment."""
+    @property
+    def pattern(self) -> str | None:
+        """Its path pattern as written."""
+    @property
+    def octets(self) -> int | None:
+        """How specific it is: the octets of its normalized pattern."""
+    @property
+    def leniencies(self) -> list[str]:
+        """Google's leniencies without which it would not have been read, or not have matched."""
+    @property
+    def group(self) -> str | None:
+        """Whose groups were asked, with their lines, for people; `None` when no group is for the agent."""
+    @property
+    def beaten(self) -> list[Beaten]:
+        """The rules that matched as well and lost, the strongest first."""
+    @property
+    def path(self) -> str:
+        """The path and query that rules were compared with, normalized."""
+    @property
+    def is_robots_txt(self) -> bool:
+        """Whether the URL is the robots.txt itself, which is always allowed."""
+    @property
+    def reason(self) -> str:
+        """Why it was decided so, for people."""
+    def __bool__(self) -> bool: ...
+
+@final
+class Beaten:
+    """A rule that matched a URL and lost."""
+
+    @property
+    def line(self) -> int:
+        """The 1-based line it stands on."""
+    @property
+    def rule(self) -> str:
+        """That line as written, without comment."""
+    @property
+    def pattern(self) -> str:
+        """Its path pattern as written."""
+    @property
+    def allow(self) -> bool:
+        """Whether it is an `Allow`."""
+    @property
+    def octets(self) -> int:
+        """How specific it is: the octets of its normalized pattern."""
+    @property
+    def leniencies(self) -> list[str]:
+        """Google's leniencies without which it would not have been read, or not have matched."""
+
+@final
+class RequestRate:
+    """How many requests in how much time."""
+
+    @property
+    def requests(self) -> int:
+        """At least 1."""
+    @property
+    def seconds(self) -> float:
+        """More than 0."""
+    @property
+    def time(self) -> VisitTime | None:
+        """When it holds; always if `None`."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class VisitTime:
+    """A time of day, in UTC. The end may lie before the start: over midnight."""
+
+    @property
+    def start_minute(self) -> int:
+        """Minutes since midnight, below 1,440."""
+    @property
+    def end_minute(self) -> int:
+        """Minutes since midnight, below 1,440."""
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Warning:
+    """One thing that is odd about a file."""
+
+    @property
+    def line(self) -> int:
+        """The 1-based line; of a warning about the whole file, the last line read, or 1."""
+    @property
+    def message(self) -> str:
+        """What is odd, in a few words."""
+    @property
+    def text(self) -> str:
+        """The line as written, without comment; empty for the whole file."""
+
+@final
+class Group:
+    """One group, as written."""
+
+    @property
+    def line(self) -> int:
+        """The 1-based line of its first user-agent line."""
+    @property
+    def agents(self) -> list[str]:
+        """The values of its user-agent lines."""
+    @property
+    def rules(self) -> list[Rule]:
+        """Its `Allow` and `Disallow` lines."""
+
+@final
+class Rule:
+    """One rule of a group, as written."""
+
+    @property
+    def line(self) -> int:
+        """The 1-based line it stands on."""
+    @property
+    def allow(self) -> bool:
+        """Whether it is an `Allow`."""
+    @property
+    def pattern(self) -> str:
+        """Its path pattern."""
+
+@final
+class Signals:
+    """What a file says to an agent about the use of pages. `None` is what it does not say."""
+
+    @property
+    def search(self) -> bool | None:
+        """`search`: a search index with links and short excerpts."""
+    @property
+    def ai_input(self) -> bool | None:
+        """`ai-input`: input to a model at the time of a question."""
+    @property
+    def ai_train(self) -> bool | None:
+        """`ai-train`: training or fine-tuning of a model."""
+    @property
+    def content_use(self) -> Literal["immediate", "reference", "full"] | None:
+        """`use`: how much may be kept and shown again."""
+    @property
+    def usage(self) -> dict[str, bool] | None:
+        """The preferences of `Content-Usage` for the URL that was asked for, by category; `None` when none
+        was."""
+    @property
+    def content_signal(self) -> str | None:
+        """The `Content-Signal` lines as written, with commas between."""
+    @property
+    def content_usage(self) -> str | None:
+        """The `Content-Usage` lines as written, with commas between."""
+
+@final
+class Access:
+    """What may be fetched from a site."""
+
+    @property
+    def kind(self) -> Literal["rules", "allow_all", "disallow_all"]:
+        """What decides."""
+    @property
+    def rules(self) -> RobotsTxt | None:
+        """The parsed file, where rules decide."""
+    @property
+    def fresh_for(self) -> float:
+        """For how many seconds the answer may still be used; 0: fetch again."""
+    def allowed(self, agent: str, url: _Text) -> bool:
+        """Whether an agent may fetch a URL of the site."""

@@ -1,8 +1,11 @@
 //! The Python module `crawlrank._core`: opens runs and shards, converts types, adds no logic.
 
+mod arrow;
 mod error;
+mod pool;
 mod preview;
 mod records;
+mod robots;
 mod run;
 mod table;
 
@@ -29,9 +32,17 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::arrow::Column;
+    #[pymodule_export]
     use super::main;
     #[pymodule_export]
     use super::records::{Fault, Header, Record, Records, records};
+    #[pymodule_export]
+    use super::robots::{
+        Access, Beaten, Decision, Group, RequestRate, RobotsTxt, Rule, Signals, VisitTime, Warning,
+        robots_allowed_many, robots_census, robots_delays, robots_from_bytes, robots_from_response,
+        robots_groups, robots_parse, robots_rules, robots_signals, robots_sitemaps,
+    };
     #[pymodule_export]
     use super::run::{Run, open};
     #[pymodule_export]

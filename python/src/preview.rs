@@ -68,7 +68,17 @@ fn cell(column: &dyn Array, row: usize) -> String {
             large if large.abs() >= 1.0 => format!("{large:.3}"),
             small => format!("{small:.4e}"),
         },
+        DataType::Boolean => column.as_boolean().value(row).to_string(),
         DataType::Utf8 => shown(column.as_string::<i32>().value(row)),
+        DataType::Dictionary(..) => match column.as_any_dictionary_opt() {
+            Some(dictionary) => cell(dictionary.values(), dictionary.normalized_keys()[row]),
+            None => String::new(),
+        },
+        DataType::List(_) => {
+            let items = column.as_list::<i32>().value(row);
+            let items = (0..items.len()).map(|at| cell(&items, at));
+            format!("[{}]", items.collect::<Vec<_>>().join(", "))
+        }
         DataType::Map(..) => {
             let entries = column.as_map().value(row);
             let pairs = (0..entries.len()).map(|at| {

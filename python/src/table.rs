@@ -44,7 +44,7 @@ enum Source {
     /// In Parquet files, read anew by each stream.
     Files(Files),
     /// In memory.
-    Batch(RecordBatch),
+    Batches(Vec<RecordBatch>),
 }
 
 #[derive(Clone)]
@@ -113,6 +113,19 @@ impl Table {
         })
     }
 
+    /// A table in memory, of one batch at least.
+    pub(crate) fn of_batches(name: &str, batches: Vec<RecordBatch>) -> Result<Table> {
+        let Some(first) = batches.first() else {
+            return Err(Error::internal("a table without a batch"));
+        };
+        Ok(Table {
+            name: name.to_owned(),
+            schema: first.schema(),
+            num_rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
+            source: Source::Batches(batches),
+        })
+    }
+
     /// The same table with fewer columns, in their order; names that it does not have are left out.
     fn select(self, names: &[&str]) -> Result<Table> {
         let Source::Files(files) = self.source else {
@@ -147,8 +160,8 @@ impl Table {
                 next: 0,
                 current: None,
             }),
-            Source::Batch(batch) => Box::new(RecordBatchIterator::new(
-                [Ok(batch.clone())],
+            Source::Batches(batches) => Box::new(RecordBatchIterator::new(
+                batches.clone().into_iter().map(Ok),
                 self.schema.clone(),
             )),
         })
@@ -329,11 +342,6 @@ impl Table {
         });
         let batch = RecordBatch::try_new(self.schema.clone(), columns.collect())
             .map_err(|e| damaged_table(path, e))?;
-        Ok(Table {
-            name: format!("{}, top by {by}", self.name),
-            schema: batch.schema(),
-            num_rows: batch.num_rows() as u64,
-            source: Source::Batch(batch),
-        })
+        Table::of_batches(&format!("{}, top by {by}", self.name), vec![batch])
     }
 }

@@ -53,6 +53,14 @@ def test_import_takes_at_most_15_milliseconds() -> None:
     assert min(import_milliseconds() for _ in range(7)) < 15
 
 
+def test_submodules_wait_until_they_are_used() -> None:
+    code = "import sys, crawlrank as cr; print('crawlrank.robots' in sys.modules, cr.robots.__name__)"
+    assert python("-I", "-c", code).stdout.split() == ["False", "crawlrank.robots"]
+    assert "robots" in dir(cr)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        cr.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
 def test_stubs_agree_with_the_module(tmp_path: Path) -> None:
     done = python("-m", "mypy.stubtest", "crawlrank", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -65,6 +73,11 @@ def test_users_of_the_stubs_type_check(tmp_path: Path) -> None:
         "rows: int = len(cr.open('out').ranks().top(20))\n"
         "urls: list[str | None] = [record.url for record in cr.records('a.warc.gz')]\n"
         "host: str = next(cr.records('a.warc.gz')).header.get('Host', '')\n"
+        "rules = cr.robots.parse(b'')\n"
+        "allowed: bool = rules.allowed('CCBot', '/')\n"
+        "fetch: bool = cr.robots.Protego.parse('').can_fetch('/', 'CCBot')\n"
+        "several: list[bool] = rules.allowed_many('CCBot', ['/'])\n"
+        "column: cr.Column = rules.allowed_many('CCBot', cr.open('out').hosts())\n"
         "try:\n    cr.open('nothing')\nexcept cr.CrawlrankError as e:\n    place: int | None = e.offset\n"
     )
     done = python("-m", "mypy", "--strict", "--no-incremental", str(script), cwd=tmp_path)
@@ -75,3 +88,8 @@ def test_users_of_the_stubs_type_check(tmp_path: Path) -> None:
 def test_everything_exported_is_there_and_explained(name: str) -> None:
     exported = getattr(cr, name)
     assert name == "__version__" or exported.__doc__
+
+
+@pytest.mark.parametrize("name", cr.robots.__all__)
+def test_everything_of_robots_is_there_and_explained(name: str) -> None:
+    assert getattr(cr.robots, name).__doc__
