@@ -54,7 +54,7 @@ impl Occurrences {
 /// 1985): each way from its start spells a part of the path, and each part has one way. Where a part ends is kept in
 /// the order of the tree of links, in which the ends of one state lie side by side.
 struct Automaton {
-    /// Which column an octet has; [`NOWHERE`] for those that do not occur.
+    /// Which column an octet has; those that do not occur share the first, which leads nowhere.
     columns: [u8; 256],
     num_columns: usize,
     /// For each state and column the next state, or 0.
@@ -64,16 +64,15 @@ struct Automaton {
     ends: WaveletMatrix,
 }
 
-const NOWHERE: u8 = 255;
 const NO_STATE: u16 = u16::MAX;
 
 impl Automaton {
     fn new(path: &[u8]) -> Automaton {
-        let mut columns = [NOWHERE; 256];
-        let mut num_columns = 0;
+        let mut columns = [0; 256];
+        let mut num_columns = 1;
         for byte in path {
             let column = &mut columns[usize::from(*byte)];
-            if *column == NOWHERE {
+            if *column == 0 {
                 *column = num_columns; // canonical paths have less than a hundred different octets
                 num_columns += 1;
             }
@@ -106,11 +105,8 @@ impl Automaton {
     fn state_of(&self, literal: &[u8]) -> Option<usize> {
         let mut state = 0;
         for byte in literal {
-            let column = self.columns[usize::from(*byte)];
-            if column == NOWHERE {
-                return None;
-            }
-            state = usize::from(self.next[state * self.num_columns + usize::from(column)]);
+            let column = usize::from(self.columns[usize::from(*byte)]);
+            state = usize::from(self.next[state * self.num_columns + column]);
             if state == 0 {
                 return None;
             }
@@ -366,17 +362,11 @@ impl Positions {
         if literal.len() > self.len - from {
             return None;
         }
-        // The rarest octet first: it leaves the fewest places to look at.
-        let mut rarest = 0;
-        for (at, byte) in literal.iter().enumerate() {
-            let count = self.counts[usize::from(*byte)];
-            if count == 0 {
-                return None;
-            }
-            if count < self.counts[usize::from(literal[rarest])] {
-                rarest = at;
-            }
-        }
+        let rarest = if literal.len() <= SHORT {
+            0
+        } else {
+            self.rarest(literal)
+        };
         let first_word = from / 64;
         let last = self.len - literal.len();
         let mut word = first_word;
@@ -402,6 +392,12 @@ impl Positions {
             word += LANES;
         }
         None
+    }
+
+    /// The place in a literal of the octet that the path has the least of: it leaves the fewest places to look at.
+    fn rarest(&self, literal: &[u8]) -> usize {
+        let count = |at: &usize| self.counts[usize::from(literal[*at])];
+        (0..literal.len()).min_by_key(count).unwrap_or(0)
     }
 
     /// Where `byte` stands `distance` octets after the positions of `LANES` words from `word` on.
