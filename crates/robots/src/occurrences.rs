@@ -39,6 +39,11 @@ impl Occurrences {
 
     /// Where `literal`, which is not empty, first occurs at or after `from`.
     pub(crate) fn find(&self, literal: &[u8], from: usize) -> Option<usize> {
+        if literal.len() <= SHORT {
+            if let Some(near) = self.positions.find_in_words(literal, from, from / 64) {
+                return Some(near);
+            }
+        }
         if let Some(automaton) = &self.automaton {
             let state = automaton.state_of(literal)?;
             if literal.len() > SHORT {
@@ -359,39 +364,33 @@ impl Positions {
     }
 
     fn find(&self, literal: &[u8], from: usize) -> Option<usize> {
-        if literal.len() > self.len - from {
-            return None;
-        }
+        let end = (self.len + 1).checked_sub(literal.len())?;
+        let mut words = (from / 64..end.div_ceil(64)).step_by(LANES);
+        words.find_map(|word| self.find_in_words(literal, from, word))
+    }
+
+    /// Where `literal` first begins in `LANES` words, at or after `from`.
+    fn find_in_words(&self, literal: &[u8], from: usize, word: usize) -> Option<usize> {
         let rarest = if literal.len() <= SHORT {
             0
         } else {
             self.rarest(literal)
         };
-        let first_word = from / 64;
-        let last = self.len - literal.len();
-        let mut word = first_word;
-        while word * 64 <= last {
-            let mut places = self.shifted(literal[rarest], word, rarest);
-            if word == first_word {
-                places[0] &= u64::MAX << (from % 64);
-            }
-            for (at, byte) in literal.iter().enumerate() {
-                if places == [0; LANES] {
-                    break;
-                }
-                let there = self.shifted(*byte, word, at);
-                for lane in 0..LANES {
-                    places[lane] &= there[lane];
-                }
-            }
-            for (lane, bits) in places.iter().enumerate() {
-                if *bits != 0 {
-                    return Some((word + lane) * 64 + bits.trailing_zeros() as usize);
-                }
-            }
-            word += LANES;
+        let mut places = self.shifted(literal[rarest], word, rarest);
+        if word == from / 64 {
+            places[0] &= u64::MAX << (from % 64);
         }
-        None
+        for (at, byte) in literal.iter().enumerate() {
+            if places == [0; LANES] {
+                return None;
+            }
+            let there = self.shifted(*byte, word, at);
+            for lane in 0..LANES {
+                places[lane] &= there[lane];
+            }
+        }
+        let lane = places.iter().position(|bits| *bits != 0)?;
+        Some((word + lane) * 64 + places[lane].trailing_zeros() as usize)
     }
 
     /// The place in a literal of the octet that the path has the least of: it leaves the fewest places to look at.
