@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use crawlrank_robots::{Access, DecidingGroup, DecidingRule, Decision, RobotsTxt};
+use crawlrank_robots::{Access, DecidingGroup, DecidingRule, Decision, Leniency, RobotsTxt};
 use serde_json::Value;
 
 use super::{ParseFlags, Question};
@@ -73,10 +73,13 @@ fn facts(robots: &RobotsTxt<'_>, agent: &str, url: &str) -> Facts {
         ("octets", Value::from(rule.map(|rule| rule.octets))),
         (
             "leniencies",
-            rule.map_or(Value::Array(Vec::new()), leniencies),
+            rule.map_or(Value::Array(Vec::new()), |rule| {
+                leniencies(&rule.leniencies)
+            }),
         ),
         ("path", Value::from(decision.path.as_str())),
         ("group", Value::from(group(&decision.group))),
+        ("group_leniencies", leniencies(&decision.group_leniencies)),
         ("beaten", decision.beaten.iter().map(beaten).collect()),
         (
             "crawl_delay",
@@ -137,8 +140,8 @@ pub fn reason(decision: &Decision) -> String {
     }
 }
 
-fn leniencies(rule: &DecidingRule) -> Value {
-    rule.leniencies.iter().map(ToString::to_string).collect()
+fn leniencies(all: &[Leniency]) -> Value {
+    all.iter().map(ToString::to_string).collect()
 }
 
 fn beaten(rule: &DecidingRule) -> String {
