@@ -387,6 +387,39 @@ const INPUTS: &[Input] = &[
         },
     },
     Input {
+        name: "a long literal before and after the place",
+        make: || {
+            let literal = format!("{}bb", "ab".repeat(30));
+            let path = format!("q{literal}{}{literal}", "ab".repeat(930));
+            (repeated(&format!("disallow:/q*bb*{literal}*/")), url(&path))
+        },
+    },
+    Input {
+        name: "a short literal before and after the place",
+        make: || {
+            let path = format!("qababbb{}ababbb", "ab".repeat(980));
+            (repeated("disallow:/q*bb*ababbb*/"), url(&path))
+        },
+    },
+    Input {
+        name: "sixty literals of three octets, each far from the last",
+        make: || {
+            let (x, y) = ("x".repeat(29), "y".repeat(29));
+            let path = format!("z{}", format!("abc{x}ABC{y}").repeat(31));
+            let line = format!("disallow:/*{}zz", "abc*ABC*".repeat(31));
+            (repeated(&line), url(&path))
+        },
+    },
+    Input {
+        name: "sixty literals of five octets, each far from the last",
+        make: || {
+            let (x, y) = ("x".repeat(27), "y".repeat(27));
+            let path = format!("z{}", format!("abcde{x}ABCDE{y}").repeat(31));
+            let line = format!("disallow:/*{}zz", "abcde*ABCDE*".repeat(31));
+            (repeated(&line), url(&path))
+        },
+    },
+    Input {
         name: "all rules share 900 octets with the URL",
         make: || {
             (
