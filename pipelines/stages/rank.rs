@@ -49,6 +49,9 @@ pub struct Report {
     pub iterations: u64,
     /// L1 change of the last iteration.
     pub residual: f64,
+    /// L1 change of each iteration, the first one first; empty in files of versions that did not keep it.
+    #[serde(default)]
+    pub residuals: Vec<f64>,
     /// Bound on the L1 distance to the true scores: residual · α / (1 − α).
     pub error_bound: f64,
     /// Whether the residual fell below the tolerance.
@@ -164,7 +167,7 @@ pub fn score(
     let started = Instant::now();
     let nodes = graph.num_nodes();
     check_memory(nodes, options.memory)?;
-    let pagerank = pagerank(graph, &options.pagerank, interrupt, show)?;
+    let (pagerank, residuals) = pagerank(graph, &options.pagerank, interrupt, show)?;
     let (harmonic, left_out) = match &options.harmonic {
         None => (None, None),
         Some(harmonic) => {
@@ -196,6 +199,7 @@ pub fn score(
         personalized: asked.personalize.is_some(),
         iterations: pagerank.iterations as u64,
         residual: pagerank.residual,
+        residuals,
         error_bound: pagerank.error_bound,
         converged: pagerank.converged,
         harmonic_log2m: options
@@ -213,26 +217,29 @@ pub fn score(
     })
 }
 
+/// Computes PageRank; returns with it the residual of each iteration.
 fn pagerank(
     graph: &Graph,
     options: &PageRankOptions,
     interrupt: &Interrupt,
     show: Show,
-) -> Result<crawlrank_graph::PageRank> {
+) -> Result<(crawlrank_graph::PageRank, Vec<f64>)> {
     let progress = Progress::start(
         show,
         "pagerank",
         "iterations",
         options.max_iterations as u64,
     );
+    let mut residuals = Vec::new();
     let ranked = crawlrank_graph::pagerank(graph, options, &mut |iteration| {
+        residuals.push(iteration.residual);
         progress.set(
             iteration.iteration as u64,
             format!("residual {:.1e}", iteration.residual),
         );
         interrupt.flow()
     });
-    interrupt.or_stopped(ranked)
+    Ok((interrupt.or_stopped(ranked)?, residuals))
 }
 
 fn harmonic_scores(
