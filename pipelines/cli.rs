@@ -120,6 +120,8 @@ pub enum Command {
     Show(commands::show::ShowNode),
     /// List the neighbors of a node
     Neighbors(commands::neighbors::Neighbors),
+    /// Write a run as one HTML page: numbers, charts, the top 1,000
+    Report(commands::report::Report),
     /// Rank a graph, or a run again
     Rank(commands::rank::Rank),
     /// Import a graph, describe one, or merge several
@@ -338,6 +340,7 @@ fn run_command(command: Command, context: &Context) -> Result<Exit> {
         Command::Top(command) => command.run(context),
         Command::Show(command) => command.run(context),
         Command::Neighbors(command) => command.run(context),
+        Command::Report(command) => command.run(context),
         Command::Rank(command) => command.run(context),
         Command::Graph(command) => command.run(context),
         Command::Links(command) => command.run(context),

@@ -25,6 +25,7 @@ pub mod memory;
 pub mod payload;
 pub mod progress;
 pub mod recipe;
+pub mod report;
 pub mod robots;
 pub mod rows;
 pub mod run;

@@ -244,6 +244,7 @@ impl Commits {
     /// The same for an output that may be there: the old one goes.
     pub fn replace(&self, scratch: &Path, name: &str) -> Result<()> {
         self.commit(|manifest| manifest.outputs.remove(name))?;
+        crate::run::remove(&self.run.report())?;
         self.publish(scratch, name, Vec::new())
     }
 
@@ -266,6 +267,8 @@ impl Commits {
             manifest.outputs.retain(|name, _| !forgotten(name));
             manifest.complete = false;
         })?;
+        // The report tells of what is forgotten now.
+        crate::run::remove(&self.run.report())?;
         names.into_iter().try_for_each(|name| self.run.remove(name))
     }
 

@@ -66,6 +66,11 @@ impl RunDir {
         self.root.join("run.lock")
     }
 
+    /// The report: made of the outputs, and none itself.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
     /// Scratch that no later run reads.
     pub fn tmp(&self) -> PathBuf {
         self.root.join("tmp")

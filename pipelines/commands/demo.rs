@@ -10,6 +10,7 @@ use crate::cli::Context;
 use crate::error::{Error, Exit, Result};
 use crate::escape::shown_path;
 use crate::recipe::{Level, Recipe};
+use crate::report;
 use crate::rows;
 use crate::shard;
 use crate::synth::SynthOptions;
@@ -48,9 +49,11 @@ impl Demo {
             level: Level::Host,
         }
         .run(context)?;
+        let report = report::write(&run, None, &context.interrupt)?;
         rows::print_text(&format!(
-            "\n{}\nNext: crawlrank show {} NAME, or in Python: crawlrank.open(\"{1}\").ranks().top(20)\n",
+            "\n{}report     {}\n\nNext: open the report in a browser; crawlrank show {} NAME, or in Python: crawlrank.open(\"{2}\").ranks().top(20)\n",
             summary.text(),
+            shown_path(&report),
             shown_path(&run)
         ))?;
         Ok(summary.exit())

@@ -9,6 +9,7 @@ pub mod man;
 pub mod neighbors;
 pub mod plan;
 pub mod rank;
+pub mod report;
 pub mod robots;
 pub mod run;
 pub mod show;

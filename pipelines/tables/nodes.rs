@@ -39,6 +39,11 @@ impl MappedScores {
     pub fn pagerank(&self, id: u32) -> Option<f64> {
         self.pagerank.get(id as usize).copied()
     }
+
+    /// The position of a node by PageRank, from 1.
+    pub fn pagerank_pos(&self, id: u32) -> Option<i64> {
+        self.pagerank_pos.get(id as usize).copied()
+    }
 }
 
 /// The columns of scores, the same in every table of nodes.

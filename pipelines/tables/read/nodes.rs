@@ -98,6 +98,17 @@ impl Nodes {
         Ok(top)
     }
 
+    /// Returns the names of nodes of the level's graph as people write them.
+    pub fn names(&self, graph: &Graph, ids: &[u64]) -> Vec<String> {
+        let names = graph.names();
+        let name = |&id: &u64| {
+            names.map_or(&[][..], |names| {
+                u32::try_from(id).map_or(&[][..], |id| names.get(id))
+            })
+        };
+        ids.iter().map(|id| self.shown_name(name(id))).collect()
+    }
+
     /// Opens the graph and finds a node by its name: `www.example.com` or `com.example.www`, or a URL at level page.
     ///
     /// # Errors
@@ -217,15 +228,7 @@ impl Node<'_> {
 
     /// Returns the names of nodes as people write them.
     pub fn names(&self, ids: &[u64]) -> Vec<String> {
-        let names = self.graph.names();
-        let name = |&id: &u64| {
-            names.map_or(&[][..], |names| {
-                u32::try_from(id).map_or(&[][..], |id| names.get(id))
-            })
-        };
-        ids.iter()
-            .map(|id| self.nodes.shown_name(name(id)))
-            .collect()
+        self.nodes.names(&self.graph, ids)
     }
 }
 

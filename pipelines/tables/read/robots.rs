@@ -1,10 +1,13 @@
-//! What the table `robots` of a run says of one host.
+//! What the table `robots` of a run says: of one host, and of all of them.
 
 use std::path::Path;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{Array as _, RecordBatch};
 use serde_json::Value;
 
-use super::Table;
+use super::{Table, damaged};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::manifest::{self, Manifest};
@@ -20,14 +23,10 @@ const CAPTURES: u64 = 1000;
 pub fn capture_of(run: &Path, host: &str, interrupt: &Interrupt) -> Result<Vec<(String, Value)>> {
     let run = RunDir::new(run);
     let manifest = Manifest::open(&run)?;
-    let name = RunDir::ROBOTS_TABLE;
-    let Some(output) = manifest.outputs.get(name) else {
+    if !manifest.outputs.contains_key(RunDir::ROBOTS_TABLE) {
         return Ok(Vec::new());
-    };
-    if output.files.values().map(|file| file.bytes).sum::<u64>() <= VERIFIED_BYTES {
-        manifest::verify_output(&run, &manifest, name)?;
     }
-    let table = Table::open(&run.output(name), interrupt)?;
+    let table = open(&run, &manifest, interrupt)?;
     let found = table.rows_with("host", host)?;
     let numbers: Vec<u64> = found.rev().take(CAPTURES as usize).collect();
     let rows = table.fetch(&numbers)?;
@@ -49,4 +48,140 @@ pub fn capture_of(run: &Path, host: &str, interrupt: &Interrupt) -> Result<Vec<(
     let value = |at: usize| telling.as_ref().and_then(|row| row.get(at)).cloned();
     let facts = columns.map(|(at, name)| (format!("robots_{name}"), value(at).unwrap_or_default()));
     Ok(facts.collect())
+}
+
+/// Opens the table of a run that has it.
+fn open(run: &RunDir, manifest: &Manifest, interrupt: &Interrupt) -> Result<Table> {
+    let name = RunDir::ROBOTS_TABLE;
+    let files = manifest.outputs.get(name).map(|output| &output.files);
+    let bytes = files.into_iter().flat_map(|files| files.values());
+    if bytes.map(|file| file.bytes).sum::<u64>() <= VERIFIED_BYTES {
+        manifest::verify_output(run, manifest, name)?;
+    }
+    Table::open(&run.output(name), interrupt)
+}
+
+/// What the agents of a survey are told by the hosts whose answer is known: the numbers that the survey printed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers {
+    /// Captures.
+    pub rows: u64,
+    /// Hosts that were asked.
+    pub hosts: u64,
+    /// Those of them of which only redirects are known.
+    pub hosts_unknown: u64,
+    /// The PageRank of the others.
+    pub pagerank: f64,
+    /// In the order of the survey.
+    pub agents: Vec<AgentAnswers>,
+}
+
+/// What one agent is told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentAnswers {
+    /// The agent.
+    pub agent: String,
+    /// Hosts that let it fetch `/`.
+    pub allowed: u64,
+    /// Hosts that do not.
+    pub disallowed: u64,
+    /// The PageRank of those that do not.
+    pub pagerank_disallowed: f64,
+}
+
+/// A capture, as far as it tells how its host stands.
+#[derive(Default)]
+struct Capture {
+    host: String,
+    /// Compared as `RobotsRow::tells_more_than` has it.
+    key: (bool, Option<i64>, String),
+    agents: Option<Vec<bool>>,
+}
+
+/// Sums up the table of a run that has it, weighing hosts by `pagerank`.
+pub fn answers(
+    run: &RunDir,
+    manifest: &Manifest,
+    pagerank: &dyn Fn(&str) -> Option<f64>,
+    interrupt: &Interrupt,
+) -> Result<Answers> {
+    let table = open(run, manifest, interrupt)?;
+    let mut answers = Answers::default();
+    let mut telling: Option<Capture> = None;
+    let columns = ["host", "url", "fetched_at", "access", "agents"];
+    table.visit(&columns, None, &mut |_, batch, place| {
+        let wrong = || damaged(table.path(), "its columns are not those of a survey");
+        let capture = capture(batch, place, &mut answers).ok_or_else(wrong)?;
+        answers.rows += 1;
+        match &mut telling {
+            Some(best) if best.host == capture.host => {
+                if capture.key > best.key {
+                    *best = capture;
+                }
+            }
+            _ => {
+                if let Some(host) = telling.replace(capture) {
+                    add(&mut answers, &host, pagerank);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    if let Some(host) = telling {
+        add(&mut answers, &host, pagerank);
+    }
+    Ok(answers)
+}
+
+/// Reads a row; nothing when a column has another type. Learns the agents from the first row that has them.
+fn capture(batch: &RecordBatch, place: usize, answers: &mut Answers) -> Option<Capture> {
+    let text = |at: usize| Some(batch.column(at).as_string_opt::<i32>()?.value(place));
+    let times = batch
+        .column(2)
+        .as_primitive_opt::<TimestampMillisecondType>()?;
+    let agents = batch.column(4).as_map_opt()?;
+    let is_known = agents.is_valid(place);
+    let told = if is_known {
+        let entries = agents.value(place);
+        let (names, values) = (
+            entries.column(0).as_string_opt::<i32>()?,
+            entries.column(1).as_boolean_opt()?,
+        );
+        if answers.agents.is_empty() {
+            let agent = |name: Option<&str>| AgentAnswers {
+                agent: name.unwrap_or_default().to_owned(),
+                ..AgentAnswers::default()
+            };
+            answers.agents = names.iter().map(agent).collect();
+        }
+        Some(values.iter().map(|value| value == Some(true)).collect())
+    } else {
+        None
+    };
+    let time = times.is_valid(place).then(|| times.value(place));
+    let has_access = batch.column(3).is_valid(place);
+    Some(Capture {
+        host: text(0)?.to_owned(),
+        key: (has_access, time, text(1)?.to_owned()),
+        agents: told,
+    })
+}
+
+fn add(answers: &mut Answers, host: &Capture, pagerank: &dyn Fn(&str) -> Option<f64>) {
+    answers.hosts += 1;
+    let Some(allowed) = &host.agents else {
+        answers.hosts_unknown += 1;
+        return;
+    };
+    let pagerank = pagerank(&host.host).unwrap_or(0.0);
+    answers.pagerank += pagerank;
+    for (agent, &allowed) in answers.agents.iter_mut().zip(allowed) {
+        match allowed {
+            true => agent.allowed += 1,
+            false => {
+                agent.disallowed += 1;
+                agent.pagerank_disallowed += pagerank;
+            }
+        }
+    }
 }
