@@ -19,6 +19,7 @@ from crawlrank._core import (
     Table,
     __version__,
     open,
+    pagerank,
     records,
 )
 from crawlrank._errors import CrawlrankError
@@ -27,7 +28,7 @@ TYPE_CHECKING = False  # that of `typing`, without its import
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from crawlrank import robots
+    from crawlrank import robots, url
 
 __all__ = [
     "Column",
@@ -41,14 +42,16 @@ __all__ = [
     "Table",
     "__version__",
     "open",
+    "pagerank",
     "records",
     "robots",
+    "url",
 ]
 
 
 def __getattr__(name: str) -> "ModuleType":
-    """Imports `crawlrank.robots` when it is first used."""
-    if name == "robots":
+    """Imports a submodule when it is first used."""
+    if name in ("robots", "url"):
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")

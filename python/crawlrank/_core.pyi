@@ -42,6 +42,7 @@ __all__ = [
     "__version__",
     "main",
     "open",
+    "pagerank",
     "records",
     "robots_allowed_many",
     "robots_census",
@@ -53,6 +54,9 @@ __all__ = [
     "robots_rules",
     "robots_signals",
     "robots_sitemaps",
+    "url_domain",
+    "url_host",
+    "url_reverse",
 ]
 
 __version__: str
@@ -62,6 +66,57 @@ def open(directory: str | PathLike[str]) -> Run:
 
 def records(path: str | PathLike[str]) -> Records:
     """Iterates over the records of a shard: WARC, WAT or WET; plain, gzip or zstd."""
+
+def pagerank(
+    edges: _Arrow,
+    *,
+    damping: float = 0.85,
+    tolerance: float = 1e-9,
+    max_iterations: int = 200,
+    num_nodes: int | None = None,
+    self_loops: Literal["drop", "keep"] = "drop",
+) -> Table:
+    """Computes PageRank of a graph: any Arrow stream of two integer columns, or with `source` and `target`.
+
+    `edges`: m rows, each an edge from a node to another, in any order; edges that are given again count once.
+    Node numbers are from 0 to 2^32 - 2 and are kept: there are as many nodes as the largest + 1, or
+    `num_nodes`. What a node without outgoing edges has goes to all nodes alike. Stops when the L1 change of
+    an iteration is below `tolerance`, or after `max_iterations`, which is then warned of (`RuntimeWarning`).
+
+    Returns a table of n rows, by id: `id`, `in_degree`, `out_degree`, `pagerank` (n scores, sum 1),
+    `pagerank_pos` (1 is the highest; ties by id). The same bits for any number of threads. The graph is built
+    on the disk, in the system's folder for temporary files: some 16 bytes a node and an edge. In memory: up
+    to 1 GiB to sort, then some 70 bytes a node. Other threads of Python run meanwhile; Ctrl-C stops it.
+
+    Raises `CrawlrankError` when the columns are others, hold null or no node numbers, or an option is out of
+    range; `KeyboardInterrupt` after Ctrl-C."""
+
+def url_host(
+    urls: _Arrow, *, profile: Literal["browser", "cc"] = "browser", www: Literal["keep", "strip"] = "keep"
+) -> Column:
+    """The hosts of n URLs, as people write them (`www.example.com`); a value without `://` is taken for a
+    host.
+
+    Hosts come in lower case and punycode, without port or trailing dot. Null where there is none: an address
+    without host, an IP address, a single label, a name that is none. `profile`: by whose rules, a browser's
+    or those of Common Crawl's own job. `www`: `strip` takes a leading `www.` off where two labels remain.
+
+    Raises `CrawlrankError` when the column has another type."""
+
+def url_domain(urls: _Arrow, *, private_suffixes: bool = False) -> Column:
+    """The registered domains of n URLs or hosts: `example.co.uk` of `https://www.example.co.uk/`.
+
+    Null where there is no host, or it is itself a public suffix. `private_suffixes`: whether `me.github.io`
+    is a domain, by the private section of the public suffix list, or `github.io`.
+
+    Raises `CrawlrankError` when the column has another type."""
+
+def url_reverse(hosts: _Arrow) -> Column:
+    """The labels of n host names in the opposite order: `com.example.www` of `www.example.com`, and back.
+
+    Names are not changed otherwise. Null for what has an empty label, white space or one of `/:?#@\\`.
+
+    Raises `CrawlrankError` when the column has another type."""
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command line; the first argument is the program's name. Returns the exit code."""
@@ -372,6 +427,9 @@ class Decision:
     def leniencies(self) -> list[str]:
         """Google's leniencies without which it would not have been read, or not have matched."""
     @property
+    def group_leniencies(self) -> list[str]:
+        """Google's leniencies without which its group would not be the agent's."""
+    @property
     def group(self) -> str | None:
         """Whose groups were asked, with their lines, for people; `None` when no group is for the agent."""
     @property
@@ -521,4 +579,4 @@ class Access:
     def fresh_for(self) -> float:
         """For how many seconds the answer may still be used; 0: fetch again."""
     def allowed(self, agent: str, url: _Text) -> bool:
-        """Whether an agent may fetch a URL of the site."""
+        """Whether an agent may fetch a URL of the site. Its robots.txt may always be fetched."""

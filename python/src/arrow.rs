@@ -14,8 +14,8 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{
-    Array as _, ArrayRef, BinaryViewArray, GenericBinaryArray, GenericListArray,
-    GenericStringArray, OffsetSizeTrait, make_array, new_empty_array,
+    Array as _, ArrayRef, BinaryArray, BinaryViewArray, GenericBinaryArray, GenericListArray,
+    GenericStringArray, LargeBinaryArray, OffsetSizeTrait, make_array, new_empty_array,
 };
 use arrow_schema::{DataType, Field};
 use crawlrank::error::{Error, Result};
@@ -37,21 +37,36 @@ pub(crate) fn is_arrow(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// Takes all arrays that an object exports; `name` is what messages call it.
-pub(crate) fn import(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Imported> {
+pub(crate) fn import(object: &Bound<'_, PyAny>, name: &'static str) -> PyResult<Imported> {
     let py = object.py();
-    let imported = if object.hasattr("__arrow_c_stream__")? {
+    let mut arrays = open(object, name)?;
+    py.detach(|| {
+        let mut chunks = Vec::new();
+        while let Some(array) = arrays.next()? {
+            chunks.push(array);
+        }
+        Ok(Imported {
+            data_type: arrays.data_type,
+            chunks,
+        })
+    })
+    .map_err(|e| raised(py, &e))
+}
+
+/// Begins to take the arrays that an object exports, one after the other.
+pub(crate) fn open(object: &Bound<'_, PyAny>, name: &'static str) -> PyResult<Arrays> {
+    let py = object.py();
+    let arrays = if object.hasattr("__arrow_c_stream__")? {
         let capsule = object.call_method0("__arrow_c_stream__")?;
         let pointer = pointer(&capsule, c"arrow_array_stream")?;
         // SAFETY: a capsule of this name holds an initialized stream. It is moved out: what stays behind is released.
         let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer) };
-        py.detach(|| guarded(name, || read_stream(stream, name)))
+        py.detach(|| Arrays::of_stream(stream, name))
     } else if object.hasattr("__arrow_c_array__")? {
         let capsules = object.call_method0("__arrow_c_array__")?;
         let (schema, array): (Bound<'_, PyAny>, Bound<'_, PyAny>) = capsules.extract()?;
-        let (schema, array) = (
-            pointer(&schema, c"arrow_schema")?,
-            pointer(&array, c"arrow_array")?,
-        );
+        let schema = pointer(&schema, c"arrow_schema")?;
+        let array = pointer(&array, c"arrow_array")?;
         // SAFETY: capsules of these names hold an initialized schema and array. Both are moved out.
         let (schema, array) = unsafe {
             (
@@ -59,21 +74,14 @@ pub(crate) fn import(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Imported
                 FFI_ArrowArray::from_raw(array),
             )
         };
-        guarded(name, || {
-            let data_type = DataType::try_from(&schema).map_err(|e| unreadable(name, e))?;
-            Ok(Imported {
-                data_type,
-                chunks: vec![array_of(array, &schema, name)?],
-            })
-        })
+        Arrays::new(Source::Array(Some(array)), schema, name)
     } else {
         return Err(PyTypeError::new_err(format!(
-            "`{name}` is of type {}, expected a column that exports itself as Arrow data \
-             (a series of polars or pandas, an array of pyarrow)",
+            "`{name}` is of type {}, expected Arrow data (of polars, pyarrow, pandas or whatever else exports itself)",
             object.get_type().name()?
         )));
     };
-    imported.map_err(|e| raised(py, &e))
+    arrays.map_err(|e| raised(py, &e))
 }
 
 fn pointer<T>(capsule: &Bound<'_, PyAny>, name: &CStr) -> PyResult<*mut T> {
@@ -81,33 +89,67 @@ fn pointer<T>(capsule: &Bound<'_, PyAny>, name: &CStr) -> PyResult<*mut T> {
     Ok(pointer.as_ptr().cast())
 }
 
-fn read_stream(mut stream: FFI_ArrowArrayStream, name: &str) -> Result<Imported> {
-    let (Some(get_schema), Some(get_next)) = (stream.get_schema, stream.get_next) else {
-        return Err(unreadable(name, "the stream was consumed already"));
-    };
-    let mut schema = FFI_ArrowSchema::empty();
-    // SAFETY: the function belongs to this stream, which is not released, and fills the structure or returns an error.
-    let code = unsafe { get_schema(&mut stream, &mut schema) };
-    check(&mut stream, code, name)?;
-    let data_type = DataType::try_from(&schema).map_err(|e| unreadable(name, e))?;
-    let mut chunks = Vec::new();
-    loop {
-        let mut array = FFI_ArrowArray::empty();
-        // SAFETY: as above; no two calls run at a time.
-        let code = unsafe { get_next(&mut stream, &mut array) };
-        check(&mut stream, code, name)?;
-        if array.is_released() {
-            return Ok(Imported { data_type, chunks });
-        }
-        chunks.push(array_of(array, &schema, name)?);
-    }
+/// Arrays of one type, as they come.
+pub(crate) struct Arrays {
+    source: Source,
+    schema: FFI_ArrowSchema,
+    name: &'static str,
+    pub(crate) data_type: DataType,
 }
 
-fn array_of(array: FFI_ArrowArray, schema: &FFI_ArrowSchema, name: &str) -> Result<ArrayRef> {
-    // SAFETY: the producer made both, and says by the interface that array and schema go together and that its buffers
-    // are as long as they must be.
-    let data = unsafe { from_ffi(array, schema) }.map_err(|e| unreadable(name, e))?;
-    Ok(make_array(data))
+enum Source {
+    Stream(FFI_ArrowArrayStream),
+    Array(Option<FFI_ArrowArray>),
+}
+
+impl Arrays {
+    fn new(source: Source, schema: FFI_ArrowSchema, name: &'static str) -> Result<Arrays> {
+        let data_type = guarded(name, || {
+            DataType::try_from(&schema).map_err(|e| unreadable(name, e))
+        })?;
+        Ok(Arrays {
+            source,
+            schema,
+            name,
+            data_type,
+        })
+    }
+
+    fn of_stream(mut stream: FFI_ArrowArrayStream, name: &'static str) -> Result<Arrays> {
+        let Some(get_schema) = stream.get_schema else {
+            return Err(unreadable(name, "the stream was consumed already"));
+        };
+        let mut schema = FFI_ArrowSchema::empty();
+        // SAFETY: the function belongs to this stream, which is not released, and fills the structure or says why not.
+        let code = unsafe { get_schema(&mut stream, &mut schema) };
+        check(&mut stream, code, name)?;
+        Arrays::new(Source::Stream(stream), schema, name)
+    }
+
+    /// Returns the next array.
+    pub(crate) fn next(&mut self) -> Result<Option<ArrayRef>> {
+        let array = match &mut self.source {
+            Source::Array(array) => array.take(),
+            Source::Stream(stream) => {
+                let Some(get_next) = stream.get_next else {
+                    return Err(unreadable(self.name, "the stream cannot be read"));
+                };
+                let mut array = FFI_ArrowArray::empty();
+                // SAFETY: as for `get_schema`; no two calls run at a time.
+                let code = unsafe { get_next(stream, &mut array) };
+                check(stream, code, self.name)?;
+                (!array.is_released()).then_some(array)
+            }
+        };
+        let Some(array) = array else { return Ok(None) };
+        guarded(self.name, || {
+            // SAFETY: the producer made both, and says by the interface that array and schema go together and that its
+            // buffers are as long as they must be.
+            let data =
+                unsafe { from_ffi(array, &self.schema) }.map_err(|e| unreadable(self.name, e))?;
+            Ok(Some(make_array(data)))
+        })
+    }
 }
 
 /// Returns what the stream says of an error.
@@ -121,10 +163,8 @@ fn check(stream: &mut FFI_ArrowArrayStream, code: c_int, name: &str) -> Result<(
         None => std::ptr::null(),
     };
     if text.is_null() {
-        return Err(unreadable(
-            name,
-            format_args!("the stream failed with error {code}"),
-        ));
+        let found = format_args!("the stream failed with error {code}");
+        return Err(unreadable(name, found));
     }
     // SAFETY: text that ends in NUL, and lives until the next call on the stream.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
@@ -234,6 +274,31 @@ fn lists_as_bytes(lists: &ArrayRef) -> ArrayRef {
     match lists.data_type() {
         DataType::List(_) => of(lists.as_list::<i32>()),
         _ => of(lists.as_list::<i64>()),
+    }
+}
+
+/// The values of a column that [`Imported::into_bytes`] made.
+pub(crate) enum Values<'a> {
+    Binary(&'a BinaryArray),
+    Large(&'a LargeBinaryArray),
+    View(&'a BinaryViewArray),
+}
+
+impl<'a> Values<'a> {
+    pub(crate) fn of(array: &'a ArrayRef) -> Values<'a> {
+        match array.data_type() {
+            DataType::Binary => Values::Binary(array.as_binary()),
+            DataType::LargeBinary => Values::Large(array.as_binary()),
+            _ => Values::View(array.as_binary_view()),
+        }
+    }
+
+    pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
+        match self {
+            Values::Binary(array) => array.is_valid(row).then(|| array.value(row)),
+            Values::Large(array) => array.is_valid(row).then(|| array.value(row)),
+            Values::View(array) => array.is_valid(row).then(|| array.value(row)),
+        }
     }
 }
 

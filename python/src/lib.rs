@@ -2,12 +2,15 @@
 
 mod arrow;
 mod error;
+mod interrupt;
+mod pagerank;
 mod pool;
 mod preview;
 mod records;
 mod robots;
 mod run;
 mod table;
+mod url;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -36,6 +39,8 @@ mod _core {
     #[pymodule_export]
     use super::main;
     #[pymodule_export]
+    use super::pagerank::pagerank;
+    #[pymodule_export]
     use super::records::{Fault, Header, Record, Records, records};
     #[pymodule_export]
     use super::robots::{
@@ -47,6 +52,8 @@ mod _core {
     use super::run::{Run, open};
     #[pymodule_export]
     use super::table::{Ranks, Table};
+    #[pymodule_export]
+    use super::url::{url_domain, url_host, url_reverse};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -92,17 +92,15 @@ pub(crate) fn robots_from_response(
         unreachable_for: seconds("unreachable_for", unreachable_for)?,
         ..fetch
     };
-    let access = robots::Access::from_fetch(&fetch);
-    let kind = access.name();
-    let rules = match access {
-        robots::Access::Rules(parsed) => Some(Py::new(py, RobotsTxt::new(parsed.into_owned()))?),
-        _ => None,
+    let fresh_for = fetch.fresh_for().as_secs_f64();
+    let access = match robots::Access::from_fetch(&fetch) {
+        robots::Access::Rules(parsed) => {
+            AccessBy::Rules(Py::new(py, RobotsTxt::new(parsed.into_owned()))?)
+        }
+        robots::Access::AllowAll => AccessBy::Status(robots::Access::AllowAll),
+        robots::Access::DisallowAll => AccessBy::Status(robots::Access::DisallowAll),
     };
-    Ok(Access {
-        kind,
-        fresh_for: fetch.fresh_for().as_secs_f64(),
-        rules,
-    })
+    Ok(Access { access, fresh_for })
 }
 
 /// The bytes of a body: text as UTF-8, and what is no text (a lone surrogate) as U+FFFD.
@@ -433,6 +431,13 @@ impl Decision {
         leniencies(self.0.rule.as_ref())
     }
 
+    /// Google's leniencies without which its group would not be the agent's.
+    #[getter]
+    fn group_leniencies(&self) -> Vec<String> {
+        let leniencies = self.0.group_leniencies.iter();
+        leniencies.map(ToString::to_string).collect()
+    }
+
     /// Whose groups were asked, with their lines, for people; `None` when no group is for the agent.
     #[getter]
     fn group(&self) -> Option<String> {
@@ -728,9 +733,15 @@ fn yes_or_no(value: bool) -> &'static str {
 /// What may be fetched from a site.
 #[pyclass(frozen, module = "crawlrank.robots")]
 pub(crate) struct Access {
-    kind: &'static str,
+    access: AccessBy,
     fresh_for: f64,
-    rules: Option<Py<RobotsTxt>>,
+}
+
+/// What decides.
+enum AccessBy {
+    Rules(Py<RobotsTxt>),
+    /// Everything is allowed, or nothing.
+    Status(robots::Access<'static>),
 }
 
 #[pymethods]
@@ -738,13 +749,19 @@ impl Access {
     /// `rules`, `allow_all` or `disallow_all`.
     #[getter]
     fn kind(&self) -> &'static str {
-        self.kind
+        match &self.access {
+            AccessBy::Rules(_) => "rules",
+            AccessBy::Status(access) => access.name(),
+        }
     }
 
     /// The parsed file, where rules decide.
     #[getter]
     fn rules(&self, py: Python<'_>) -> Option<Py<RobotsTxt>> {
-        self.rules.as_ref().map(|rules| rules.clone_ref(py))
+        match &self.access {
+            AccessBy::Rules(rules) => Some(rules.clone_ref(py)),
+            AccessBy::Status(_) => None,
+        }
     }
 
     /// For how many seconds the answer may still be used.
@@ -753,16 +770,18 @@ impl Access {
         self.fresh_for
     }
 
-    /// Whether an agent may fetch a URL of the site.
+    /// Whether an agent may fetch a URL of the site. Its robots.txt may always be fetched.
     fn allowed(&self, agent: &Bound<'_, PyString>, url: &Bound<'_, PyAny>) -> PyResult<bool> {
-        match &self.rules {
-            Some(rules) => rules.get().allowed(agent, url),
-            None => Ok(self.kind == "allow_all"),
+        match &self.access {
+            AccessBy::Rules(rules) => rules.get().allowed(agent, url),
+            AccessBy::Status(access) => {
+                Ok(access.allowed(&agent.to_string_lossy(), &*contents(url, "url")?))
+            }
         }
     }
 
     fn __repr__(&self) -> String {
-        format!("<access: {}, fresh for {} s>", self.kind, self.fresh_for)
+        format!("<access: {}, fresh for {} s>", self.kind(), self.fresh_for)
     }
 }
 

@@ -83,6 +83,7 @@ def test_an_answer_explains_itself() -> None:
     decision = rules.explain("GPTBot", "/")
     assert not decision
     assert decision.leniencies == ["name misspelled"]
+    assert decision.group_leniencies == ["name misspelled"]
     decision = rules.explain("CCBot", "/")
     assert (decision.allowed, decision.line, decision.rule, decision.beaten) == (True, None, None, [])
     assert rules.explain("CCBot", "/robots.txt").is_robots_txt
@@ -162,6 +163,7 @@ def test_a_parsed_file_is_kept_as_bytes() -> None:
         (200, {}, "rules"),
         (204, {}, "rules"),
         (301, {}, "allow_all"),
+        (304, {}, "disallow_all"),
         (200, {"redirects": 6}, "allow_all"),
         (403, {}, "allow_all"),
         (404, {}, "allow_all"),
@@ -176,6 +178,7 @@ def test_access_follows_from_a_fetch(status: int | None, options: dict[str, int]
     assert access.kind == kind
     assert access.allowed("CCBot", "/private") == (kind == "allow_all")
     assert (access.rules is not None) == (kind == "rules")
+    assert access.allowed("CCBot", "/robots.txt")
     assert access.fresh_for == 86400
 
 
@@ -245,7 +248,7 @@ def test_columns_that_do_not_fit_are_refused() -> None:
         robots.rules(pa.array([1]))
     with pytest.raises(cr.CrawlrankError, match="`bodies` is a table"):
         robots.rules(pa.table({"a": ["x"]}))
-    with pytest.raises(TypeError, match="exports itself as Arrow data"):
+    with pytest.raises(TypeError, match="of type list, expected Arrow data"):
         robots.rules(["x"])  # type: ignore[arg-type]
 
 
