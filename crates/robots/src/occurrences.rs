@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 /// Finds literals in a path quickly, whatever they are: half a megabyte of rules against a path of two thousand octets
 /// takes milliseconds.
 ///
-/// The automaton knows in a step an octet whether a literal occurs at all, and where next. For short ones the bits are
-/// quicker at the latter.
+/// The automaton knows in a step an octet whether a literal occurs at all, and where next. Short ones are looked for
+/// among the bits first: they mostly occur nearby.
 pub(crate) struct Occurrences {
     automaton: Option<Automaton>,
     positions: Positions,
@@ -16,8 +16,8 @@ pub(crate) struct Occurrences {
 /// No crawler fetches such URLs; against them a search takes time by the length of both.
 const MAX_AUTOMATON_PATH: usize = 32_000;
 
-/// Literals up to this length are looked for among the bits.
-const SHORT: usize = 3;
+/// Literals up to this length are looked for nearby first.
+const SHORT: usize = 2;
 
 impl Occurrences {
     pub(crate) fn new(path: &[u8]) -> Occurrences {
@@ -39,19 +39,17 @@ impl Occurrences {
 
     /// Where `literal`, which is not empty, first occurs at or after `from`.
     pub(crate) fn find(&self, literal: &[u8], from: usize) -> Option<usize> {
+        let Some(automaton) = &self.automaton else {
+            return self.positions.find(literal, from);
+        };
         if literal.len() <= SHORT {
             if let Some(near) = self.positions.find_in_words(literal, from, from / 64) {
                 return Some(near);
             }
         }
-        if let Some(automaton) = &self.automaton {
-            let state = automaton.state_of(literal)?;
-            if literal.len() > SHORT {
-                let end = automaton.next_end(state, from + literal.len())?;
-                return Some(end - literal.len());
-            }
-        }
-        self.positions.find(literal, from)
+        let state = automaton.state_of(literal)?;
+        let end = automaton.next_end(state, from + literal.len())?;
+        Some(end - literal.len())
     }
 }
 
@@ -248,21 +246,26 @@ fn ends_by_link(states: &[State]) -> (Vec<(u16, u16)>, Vec<u16>) {
 /// Numbers in an order of their own, of any stretch of which the smallest that is not below another is found in a few
 /// steps (Claude and Navarro, "The wavelet matrix", 2012).
 struct WaveletMatrix {
+    numbers: Vec<u16>,
     /// From the highest bit down: for each place how many numbers before it lack the bit, and last how many in all.
     /// At each further bit those that lack the one before come first.
     zeros: Vec<Vec<u16>>,
 }
 
+/// So many numbers are quicker looked at one by one.
+const FEW: usize = 64;
+
 impl WaveletMatrix {
-    fn new(mut numbers: Vec<u16>) -> WaveletMatrix {
+    fn new(numbers: Vec<u16>) -> WaveletMatrix {
         let most = numbers.iter().copied().max().unwrap_or(0);
         let num_bits = u16::BITS - most.leading_zeros();
         let mut zeros = Vec::with_capacity(num_bits as usize);
+        let mut ordered = numbers.clone();
         for bit in (0..num_bits).rev() {
             let lacks = |number: &u16| number >> bit & 1 == 0;
             let mut count = 0;
-            let mut before: Vec<u16> = Vec::with_capacity(numbers.len() + 1);
-            for number in &numbers {
+            let mut before: Vec<u16> = Vec::with_capacity(ordered.len() + 1);
+            for number in &ordered {
                 before.push(count);
                 count += u16::from(lacks(number));
             }
@@ -270,14 +273,24 @@ impl WaveletMatrix {
             zeros.push(before);
             // Stable, and in two passes: what lacks the bit, then what has it.
             let (without, with): (Vec<u16>, Vec<u16>) =
-                numbers.iter().partition(|number| lacks(number));
-            numbers = [without, with].concat();
+                ordered.iter().partition(|number| lacks(number));
+            ordered = [without, with].concat();
         }
-        WaveletMatrix { zeros }
+        WaveletMatrix { numbers, zeros }
     }
 
     /// The smallest number at the places from `start` to `end` that is at least `least`.
     fn next_value(&self, start: usize, end: usize, least: usize) -> Option<usize> {
+        if end - start <= FEW {
+            // Without a branch a number, several at a time.
+            let least = u16::try_from(least).ok()?;
+            let or_none = |number: &u16| if *number >= least { *number } else { NO_STATE };
+            let smallest = self.numbers[start..end]
+                .iter()
+                .map(or_none)
+                .fold(NO_STATE, u16::min);
+            return (smallest != NO_STATE).then_some(usize::from(smallest));
+        }
         if least >> self.zeros.len() != 0 {
             return None;
         }
