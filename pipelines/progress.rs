@@ -1,7 +1,7 @@
 //! What a user sees while work goes on: a bar on a terminal, log lines elsewhere. Both go to stderr.
 
 use std::io::IsTerminal as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -19,7 +19,48 @@ pub enum Show {
     Lines,
     /// Nothing.
     Nothing,
+    /// Nothing by us: who gave the place looks there.
+    Watched(&'static Watch),
 }
+
+/// A place where the progress of the stage that is going on can be looked up, by a caller that shows it in its own way.
+#[derive(Debug, Default)]
+pub struct Watch(Mutex<Option<Seen>>);
+
+/// How far a stage is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The stage.
+    pub stage: &'static str,
+    /// What is counted.
+    pub unit: &'static str,
+    /// How many are done.
+    pub done: u64,
+    /// How many there are.
+    pub total: u64,
+    /// What is said beside it; may be empty.
+    pub message: String,
+}
+
+impl Watch {
+    /// Returns how far the stage is; nothing before the first.
+    pub fn seen(&self) -> Option<Seen> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// Each is a place of its own.
+impl PartialEq for Watch {
+    fn eq(&self, other: &Watch) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Watch {}
 
 /// The progress of one stage: a count towards a known total.
 pub struct Progress {
@@ -27,6 +68,7 @@ pub struct Progress {
     unit: &'static str,
     bar: ProgressBar,
     last_line: Option<Mutex<Instant>>,
+    watch: Option<&'static Watch>,
 }
 
 impl Progress {
@@ -50,28 +92,43 @@ impl Progress {
             tracing::info!(stage, unit, total, "start");
         }
         let lines = !draws && show != Show::Nothing;
-        Progress {
+        let progress = Progress {
             stage,
             unit,
             bar,
             last_line: lines.then(|| Mutex::new(Instant::now())),
-        }
+            watch: match show {
+                Show::Watched(watch) => Some(watch),
+                _ => None,
+            },
+        };
+        progress.show();
+        progress
     }
 
     /// Counts `steps` more.
     pub fn advance(&self, steps: u64) {
         self.bar.inc(steps);
-        self.line();
+        self.show();
     }
 
     /// Sets the count and says something beside it, e.g. the residual of an iteration.
     pub fn set(&self, position: u64, message: String) {
         self.bar.set_position(position);
         self.bar.set_message(message);
-        self.line();
+        self.show();
     }
 
-    fn line(&self) {
+    fn show(&self) {
+        if let Some(watch) = self.watch {
+            *watch.lock() = Some(Seen {
+                stage: self.stage,
+                unit: self.unit,
+                done: self.bar.position(),
+                total: self.bar.length().unwrap_or_default(),
+                message: self.bar.message(),
+            });
+        }
         let Some(last_line) = &self.last_line else {
             return;
         };
@@ -107,5 +164,22 @@ impl Drop for Progress {
                 "end"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_sees_the_stage_that_is_going_on() {
+        let watch: &Watch = Box::leak(Box::default());
+        assert_eq!(watch.seen(), None);
+        let progress = Progress::start(Show::Watched(watch), "rank", "iterations", 200);
+        progress.set(3, "residual 1e-3".to_owned());
+        progress.advance(1);
+        let seen = watch.seen().unwrap();
+        assert_eq!((seen.stage, seen.done, seen.total), ("rank", 4, 200));
+        assert_eq!(seen.message, "residual 1e-3");
     }
 }
