@@ -22,7 +22,19 @@ from crawlrank._core import (
     pagerank,
     records,
 )
-from crawlrank._errors import CrawlrankError
+from crawlrank._errors import (
+    CrawlrankError,
+    DamagedError,
+    InternalError,
+    LockedError,
+    MemoryBudgetError,
+    NetworkError,
+    OutputError,
+    ReadWriteError,
+    RefusedError,
+    UsageError,
+)
+from crawlrank._run import run
 
 TYPE_CHECKING = False  # that of `typing`, without its import
 if TYPE_CHECKING:
@@ -33,18 +45,28 @@ if TYPE_CHECKING:
 __all__ = [
     "Column",
     "CrawlrankError",
+    "DamagedError",
     "Fault",
     "Header",
+    "InternalError",
+    "LockedError",
+    "MemoryBudgetError",
+    "NetworkError",
+    "OutputError",
     "Ranks",
+    "ReadWriteError",
     "Record",
     "Records",
+    "RefusedError",
     "Run",
     "Table",
+    "UsageError",
     "__version__",
     "open",
     "pagerank",
     "records",
     "robots",
+    "run",
     "url",
 ]
 

@@ -1,7 +1,7 @@
 """The native module. Use the names of `crawlrank`, where these are re-exported."""
 
 import builtins
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, TypeVar, final, overload
@@ -54,6 +54,7 @@ __all__ = [
     "robots_rules",
     "robots_signals",
     "robots_sitemaps",
+    "run",
     "url_domain",
     "url_host",
     "url_reverse",
@@ -118,6 +119,9 @@ def url_reverse(hosts: _Arrow) -> Column:
 
     Raises `CrawlrankError` when the column has another type."""
 
+def run(arguments: Sequence[str], progress: bool | Callable[[str, int, int, str, str], object]) -> Run:
+    """Runs the whole job. Use `crawlrank.run`, which makes the arguments of the command of its own."""
+
 def main(argv: Sequence[str]) -> int:
     """Runs the command line; the first argument is the program's name. Returns the exit code."""
 
@@ -147,6 +151,25 @@ class Run:
         """What each shard gave."""
     def faults(self) -> Table:
         """Bytes of shards that were lost, and why."""
+    def robots(self) -> Table:
+        """What the robots.txt files of a survey say, by host; the run has them after `crawlrank robots
+        survey`."""
+    def neighbors(
+        self, name: str, direction: Literal["in", "out"] = "in", n: int = 50, level: _Level = "host"
+    ) -> Table:
+        """The `n` neighbors of a node that rank highest by PageRank: those that link to it, or are linked
+        from it.
+
+        `name`: `www.example.com` or `com.example.www`, a URL at level page. Columns as in the table of the
+        level.
+
+        Raises `UsageError` when there is no such node; its text names those beside."""
+    def rank(self, name: str, level: _Level = "host") -> dict[str, str | int | float | None]:
+        """The row of one node: its degrees, scores and positions by the names of the columns.
+
+        Raises `UsageError` when there is no such node; its text names those beside."""
+    def report(self, out: str | PathLike[str] | None = None) -> Path:
+        """Writes the run as one HTML page, `report.html` in its directory or `out`; returns where it is."""
     def ranks(self, level: _Level = "host") -> Ranks:
         """Names and scores of the nodes of a level."""
 

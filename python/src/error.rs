@@ -1,20 +1,26 @@
-//! The one exception: `crawlrank.CrawlrankError`, made of the program's one error.
+//! The exceptions: `crawlrank.CrawlrankError` and its kinds, made of the program's one error.
 
 use std::path::Path;
 
 use crawlrank::error::{Error, Exit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
 
-/// Returns the exception that carries the error's text, code, path and offset.
+/// Returns the exception that carries the error's text, code, path and offset; its kind is that of the exit code.
 pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
-    static EXCEPTION: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let path = error.path().map(Path::as_os_str);
-    let exception = EXCEPTION
-        .import(py, "crawlrank._errors", "CrawlrankError")
-        .and_then(|class| {
-            class.call1((error.to_string(), error.code(), path, error.byte_offset()))
+    let exit = error.exit() as u8;
+    let exception = MAKE
+        .import(py, "crawlrank._errors", "make")
+        .and_then(|make| {
+            make.call1((
+                exit,
+                error.to_string(),
+                error.code(),
+                path,
+                error.byte_offset(),
+            ))
         });
     match exception {
         Ok(exception) => PyErr::from_value(exception),

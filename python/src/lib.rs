@@ -1,6 +1,7 @@
 //! The Python module `crawlrank._core`: opens runs and shards, converts types, adds no logic.
 
 mod arrow;
+mod engine;
 mod error;
 mod interrupt;
 mod pagerank;
@@ -36,6 +37,8 @@ mod _core {
 
     #[pymodule_export]
     use super::arrow::Column;
+    #[pymodule_export]
+    use super::engine::run;
     #[pymodule_export]
     use super::main;
     #[pymodule_export]

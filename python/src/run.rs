@@ -3,13 +3,20 @@
 use std::path::PathBuf;
 
 use crawlrank::error::{Error, Result};
+use crawlrank::escape::shown;
+use crawlrank::interrupt::Interrupt;
 use crawlrank::manifest::Manifest;
 use crawlrank::recipe::Level;
+use crawlrank::report;
 use crawlrank::run::RunDir;
 use crawlrank::stages::rank::Report;
+use crawlrank::tables::read::nodes::{Direction, Nodes};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde_json::Value;
 
 use crate::error::{damaged_table, raised};
+use crate::interrupt::interruptible;
 use crate::table::{Ranks, Table};
 
 /// A run directory, finished or still going on.
@@ -86,6 +93,80 @@ impl Run {
     /// Bytes of shards that were lost, and why.
     fn faults(&self, py: Python<'_>) -> PyResult<Table> {
         self.table(py, "tables/faults.parquet")
+    }
+
+    /// What the robots.txt files of a survey say; see `crawlrank robots survey`.
+    fn robots(&self, py: Python<'_>) -> PyResult<Table> {
+        self.table(py, RunDir::ROBOTS_TABLE)
+    }
+
+    /// The `n` neighbors of a node that rank highest: those that link to it, or are linked from it.
+    #[pyo3(signature = (name, direction = "in", n = 50, level = "host"))]
+    fn neighbors(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        direction: &str,
+        n: usize,
+        level: &str,
+    ) -> PyResult<Table> {
+        let direction = match direction {
+            "in" => Ok(Direction::In),
+            "out" => Ok(Direction::Out),
+            other => Err(Error::usage(format!(
+                "`direction` is {other:?}, expected `in` or `out`"
+            ))),
+        }
+        .map_err(|e| raised(py, &e))?;
+        let level = parse_level(level).map_err(|e| raised(py, &e))?;
+        let table = self.table(py, &RunDir::nodes_table(level))?;
+        py.detach(|| {
+            let nodes = Nodes::open(self.directory.root(), level, &Interrupt::default())?;
+            let ids = nodes.find(name)?.neighbors(direction, n)?;
+            let rows = nodes.table().fetch(&ids)?;
+            let word = match direction {
+                Direction::In => "linking to",
+                Direction::Out => "linked from",
+            };
+            let title = format!("{}s {word} {}", level.as_str(), shown(name));
+            table.with_rows(&title, nodes.table().columns(), &rows)
+        })
+        .map_err(|e| raised(py, &e))
+    }
+
+    /// The row of one node, by its name: a dict of the columns of its table.
+    #[pyo3(signature = (name, level = "host"))]
+    fn rank<'py>(&self, py: Python<'py>, name: &str, level: &str) -> PyResult<Bound<'py, PyDict>> {
+        let level = parse_level(level).map_err(|e| raised(py, &e))?;
+        let found = py.detach(|| {
+            let nodes = Nodes::open(self.directory.root(), level, &Interrupt::default())?;
+            let row = nodes.find(name)?.row()?;
+            Ok((nodes.table().columns().to_vec(), row))
+        });
+        let (columns, row) = found.map_err(|e| raised(py, &e))?;
+        let dict = PyDict::new(py);
+        for (column, value) in columns.iter().zip(row) {
+            match value {
+                Value::Number(number) if number.is_f64() => {
+                    dict.set_item(column, number.as_f64())?
+                }
+                Value::Number(number) => dict.set_item(column, number.as_i64())?,
+                Value::String(text) => dict.set_item(column, text)?,
+                Value::Bool(is) => dict.set_item(column, is)?,
+                _ => dict.set_item(column, py.None())?,
+            }
+        }
+        Ok(dict)
+    }
+
+    /// Writes the run as one HTML page, `report.html` in its directory or `out`; returns where it is.
+    #[pyo3(signature = (out = None))]
+    fn report(&self, py: Python<'_>, out: Option<PathBuf>) -> PyResult<PathBuf> {
+        interruptible(
+            py,
+            |_| Ok(()),
+            |interrupt| report::write(self.directory.root(), out.as_deref(), interrupt),
+        )
     }
 
     /// Names and scores of the nodes of a level.

@@ -14,7 +14,7 @@ use arrow_array::{
     StringArray,
 };
 use arrow_schema::{ArrowError, DataType, SchemaRef};
-use crawlrank::error::{Error, Result};
+use crawlrank::error::{Error, Exit, Result};
 use crawlrank::interrupt::Interrupt;
 use crawlrank::recipe::Level;
 use crawlrank::tables::read::{Order, Table as TableRows};
@@ -22,6 +22,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use serde_json::Value;
 
 use crate::error::{damaged_table, raised};
 use crate::preview;
@@ -325,8 +326,19 @@ impl Table {
         };
         let nodes = TableRows::open(path, &Interrupt::default())?;
         let rows = nodes.fetch(&nodes.first_by(column, order, n, None)?)?;
-        let columns = self.schema.fields().iter().map(|field| -> ArrayRef {
-            let place = nodes.columns().iter().position(|name| name == field.name());
+        let name = format!("{}, top by {by}", self.name);
+        self.with_rows(&name, nodes.columns(), &rows)
+    }
+
+    /// A table in memory with the columns of this one; `columns` says which values the rows have.
+    pub(crate) fn with_rows(
+        &self,
+        name: &str,
+        columns: &[String],
+        rows: &[Vec<Value>],
+    ) -> Result<Table> {
+        let arrays = self.schema.fields().iter().map(|field| -> ArrayRef {
+            let place = columns.iter().position(|column| column == field.name());
             let values = rows
                 .iter()
                 .map(|row| place.and_then(|place| row.get(place)));
@@ -340,8 +352,8 @@ impl Table {
                 _ => Arc::new(StringArray::from_iter(values.map(|value| value?.as_str()))),
             }
         });
-        let batch = RecordBatch::try_new(self.schema.clone(), columns.collect())
-            .map_err(|e| damaged_table(path, e))?;
-        Table::of_batches(&format!("{}, top by {by}", self.name), vec![batch])
+        let batch = RecordBatch::try_new(self.schema.clone(), arrays.collect())
+            .map_err(|e| Error::new(Exit::Damaged, "E-TABLE", e.to_string()))?;
+        Table::of_batches(name, vec![batch])
     }
 }
