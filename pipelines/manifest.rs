@@ -38,6 +38,21 @@ pub struct Output {
     /// For a part: the shards it covers, as positions in `shards.jsonl`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shards: Vec<u32>,
+    /// For a part: the time that one thread spent on reading its shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<u64>,
+}
+
+/// A finished file or folder that waits for its name.
+pub struct Finished {
+    /// Where it lies.
+    pub scratch: PathBuf,
+    /// The name it is to have.
+    pub name: String,
+    /// The shards that it covers.
+    pub shards: Vec<u32>,
+    /// The time that one thread spent on reading them.
+    pub milliseconds: Option<u64>,
 }
 
 /// What `run.json` holds.
@@ -223,20 +238,30 @@ impl Commits {
     /// # Panics
     /// When the output is listed already: what is committed never changes.
     pub fn publish(&self, scratch: &Path, name: &str, shards: Vec<u32>) -> Result<()> {
-        self.publish_all(vec![(scratch.to_owned(), name.to_owned(), shards)])
+        self.publish_all(vec![Finished {
+            scratch: scratch.to_owned(),
+            name: name.to_owned(),
+            shards,
+            milliseconds: None,
+        }])
     }
 
-    /// The same for several outputs (scratch, name, shards) at once: all are listed, or none.
+    /// The same for several outputs at once: all are listed, or none.
     ///
     /// # Panics
     /// When one is listed already.
-    pub fn publish_all(&self, outputs: Vec<(PathBuf, String, Vec<u32>)>) -> Result<()> {
+    pub fn publish_all(&self, outputs: Vec<Finished>) -> Result<()> {
         let mut listed = Vec::with_capacity(outputs.len());
-        for (scratch, name, shards) in outputs {
+        for output in outputs {
+            let name = output.name;
             assert!(!self.has(&name), "{name} is committed already");
-            self.run.publish(&scratch, &name)?;
-            let files = list_files(&self.run, &name)?;
-            listed.push((name, Output { files, shards }));
+            self.run.publish(&output.scratch, &name)?;
+            let made = Output {
+                files: list_files(&self.run, &name)?,
+                shards: output.shards,
+                milliseconds: output.milliseconds,
+            };
+            listed.push((name, made));
         }
         self.commit(|manifest| manifest.outputs.extend(listed))
     }
@@ -444,7 +469,7 @@ fn write_plan(commits: &Commits, shards: &[Shard], recipe_toml: &str) -> Result<
                 name.to_owned(),
                 Output {
                     files,
-                    shards: Vec::new(),
+                    ..Output::default()
                 },
             )
         })?;

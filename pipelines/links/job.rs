@@ -17,7 +17,7 @@ use super::{Batches, LinksOptions};
 use crate::accounts::{self, AccountWriter, FaultRow, Located, Outcome, ShardRow};
 use crate::error::{Error, Exit, Result};
 use crate::interrupt::Interrupt;
-use crate::manifest::Commits;
+use crate::manifest::{Commits, Finished};
 use crate::memory::WorkerShare;
 use crate::progress::{Progress, Show};
 use crate::recipe::{Recipe, Shaping};
@@ -182,8 +182,9 @@ impl Worker<'_> {
     fn work(&self) -> Result<()> {
         loop {
             let mut part = self.start_part()?;
+            let started = Instant::now();
             let ended = self.fill(&mut part);
-            self.commit(part)?;
+            self.commit(part, started.elapsed().as_millis() as u64)?;
             if ended? {
                 return Ok(());
             }
@@ -223,14 +224,24 @@ impl Worker<'_> {
         Ok(false)
     }
 
-    fn commit(&self, part: Part) -> Result<()> {
+    fn commit(&self, part: Part, spent: u64) -> Result<()> {
         if part.accounts.num_shards() == 0 {
             return run::remove(&part.folder);
         }
         part.accounts.finish()?;
-        let mut outputs = vec![(part.folder, RunDir::part(part.number), part.refused)];
+        let mut outputs = vec![Finished {
+            scratch: part.folder,
+            name: RunDir::part(part.number),
+            shards: part.refused,
+            milliseconds: Some(spent),
+        }];
         for (index, file) in part.files {
-            outputs.push((file, RunDir::links_file(index), vec![index]));
+            outputs.push(Finished {
+                scratch: file,
+                name: RunDir::links_file(index),
+                shards: vec![index],
+                milliseconds: None,
+            });
         }
         // What was summed up without these shards is summed up anew.
         let commits = self.job.commits;

@@ -36,6 +36,8 @@ pub(super) struct Facts {
     pub(super) recipe: Recipe,
     pub(super) outcome: Outcome,
     pub(super) shards: Vec<ShardFact>,
+    /// How fast they were read: the one thing drawn that differs from run to run.
+    pub(super) rates: Vec<RateFact>,
     /// Those with faults, most bytes lost first.
     pub(super) damaged: Vec<Located>,
     /// Nodes and edges of each level.
@@ -67,6 +69,15 @@ pub(super) struct ShardFact {
     pub(super) faults: u64,
     pub(super) fault_bytes: u64,
     pub(super) state: &'static str,
+}
+
+/// How fast a shard was read.
+#[derive(Serialize)]
+pub(super) struct RateFact {
+    pub(super) position: u64,
+    pub(super) shard: String,
+    /// Compressed megabytes a second by one thread, over the shards that it committed together.
+    pub(super) rate: f64,
 }
 
 /// Nodes whose degree lies in a range.
@@ -123,6 +134,7 @@ impl Facts {
         let mut accounts = accounts::read(run, &manifest.parts())?;
         let outcome = Outcome::of(&accounts, recipe.max_bad_records);
         let shards = shard_facts(&accounts);
+        let rates = rate_facts(&accounts, &manifest);
         accounts.retain(|account| account.row.faults > 0 || account.row.failed.is_some());
         accounts.sort_by_key(|account| std::cmp::Reverse(account.row.fault_bytes));
 
@@ -148,6 +160,7 @@ impl Facts {
             recipe,
             outcome,
             shards,
+            rates,
             damaged: accounts,
             graphs,
             ranks,
@@ -177,10 +190,31 @@ fn level(run: &RunDir, manifest: &Manifest) -> Result<Level> {
     })
 }
 
-fn shard_facts(accounts: &[Located]) -> Vec<ShardFact> {
+/// The shards that are drawn, with their places from 1.
+fn drawn(accounts: &[Located]) -> impl Iterator<Item = (&Located, u64)> {
     let step = accounts.len().div_ceil(SHARDS_DRAWN).max(1);
-    let facts = accounts.iter().zip(1..).step_by(step);
-    facts
+    accounts.iter().zip(1..).step_by(step)
+}
+
+fn rate_facts(accounts: &[Located], manifest: &Manifest) -> Vec<RateFact> {
+    let mut bytes: BTreeMap<&str, u64> = BTreeMap::new();
+    for account in accounts {
+        *bytes.entry(&account.part).or_default() += account.row.bytes;
+    }
+    let rate = |(account, position): (&Located, u64)| {
+        let spent = manifest.outputs.get(&account.part)?.milliseconds?;
+        let bytes = bytes.get(account.part.as_str())?;
+        (spent > 0 && account.row.failed.is_none()).then(|| RateFact {
+            position,
+            shard: crate::escape::escaped(&account.row.shard),
+            rate: *bytes as f64 / 1e3 / spent as f64,
+        })
+    };
+    drawn(accounts).filter_map(rate).collect()
+}
+
+fn shard_facts(accounts: &[Located]) -> Vec<ShardFact> {
+    drawn(accounts)
         .map(|(Located { row, .. }, position)| ShardFact {
             position,
             shard: crate::escape::escaped(&row.shard),

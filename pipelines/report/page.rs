@@ -8,13 +8,14 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use super::facts::{DAMAGED_NAMED, Facts, NEIGHBORS, TOP, TopFact};
-use super::text::{html, json as script_json, number, percent};
+use super::text::{counted, html, json as script_json, number, percent};
 use crate::recipe::Level;
 use crate::tables::read::utc;
 
 /// The charts: a specification each, named as its data.
 const SPECS: &[(&str, &str)] = &[
     ("shards", include_str!("specs/shards.json")),
+    ("rates", include_str!("specs/rates.json")),
     ("degrees", include_str!("specs/degrees.json")),
     ("residuals", include_str!("specs/residuals.json")),
     ("tlds", include_str!("specs/tlds.json")),
@@ -137,6 +138,7 @@ impl Page<'_> {
             &number(read.faults),
             &match read.faults {
                 0 => "faults: every byte was read".to_owned(),
+                1 => format!("fault, {} lost", indicatif::HumanBytes(read.fault_bytes)),
                 _ => format!("faults, {} lost", indicatif::HumanBytes(read.fault_bytes)),
             },
             read.faults > 0,
@@ -292,7 +294,7 @@ impl Page<'_> {
         put!(
             self,
             "<section id=\"degrees\">\n<h2>How many links {nodes} have</h2>\n<p>Most {nodes} have few links and a few have very many: on logarithmic axes \
-             that falls along a line. A single {} off the line at the right is worth a look.</p>\n",
+             a crawl of the web falls along a line. A single {} off that line at the right is worth a look.</p>\n",
             nodes.trim_end_matches('s')
         );
         let (without_in, without_out) = facts.without;
@@ -415,10 +417,10 @@ impl Page<'_> {
             match (read.faults, read.bad_shards.len()) {
                 (0, 0) => "Every byte of them was read.".to_owned(),
                 (faults, bad) => format!(
-                    "Lost: {} faults with {} bytes; {} bad shards.",
-                    number(faults),
-                    number(read.fault_bytes),
-                    number(bad as u64)
+                    "Lost: {} with {}; {}.",
+                    counted(faults, "fault"),
+                    counted(read.fault_bytes, "byte"),
+                    counted(bad as u64, "bad shard")
                 ),
             }
         );
@@ -435,6 +437,12 @@ impl Page<'_> {
             }
         };
         self.chart("shards", &caption);
+        if !facts.rates.is_empty() {
+            self.chart(
+                "rates",
+                "How fast one thread read each shard, inflated and parsed it: compressed megabytes a second, over the shards that it committed together. The line is the middle one of all.",
+            );
+        }
         if !facts.damaged.is_empty() {
             put!(
                 self,
@@ -601,6 +609,7 @@ impl Page<'_> {
         let robots = facts.robots.as_ref().map(|robots| &robots.agents);
         json!({
             "shards": facts.shards,
+            "rates": facts.rates,
             "degrees": facts.degrees,
             "residuals": residuals.collect::<Vec<_>>(),
             "tlds": tlds.collect::<Vec<_>>(),

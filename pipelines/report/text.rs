@@ -51,6 +51,12 @@ pub(super) fn number(value: u64) -> String {
     out
 }
 
+/// Returns how many there are of something.
+pub(super) fn counted(value: u64, one: &str) -> String {
+    let plural = if value == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", number(value))
+}
+
 /// Returns a share as percent.
 pub(super) fn percent(part: f64, whole: f64) -> String {
     match whole > 0.0 {

@@ -20,6 +20,7 @@ use super::Job;
 use crate::accounts::{self, AccountWriter, FaultRow, Located, Outcome, ShardRow};
 use crate::error::{self, Error, Exit, Result};
 use crate::links::record::{Parsed, parse_page};
+use crate::manifest::Finished;
 use crate::memory::WorkerShare;
 use crate::progress::Progress;
 use crate::recipe::Level;
@@ -159,13 +160,20 @@ impl<'a> Worker<'a> {
         loop {
             let number = self.queue.next_part.fetch_add(1, Ordering::Relaxed);
             let mut part = Part::start(self.job.commits.run(), number)?;
+            let started = Instant::now();
             let ended = self.fill(&mut part);
+            let spent = started.elapsed().as_millis() as u64;
             if part.accounts.num_shards() > 0 {
                 let (folder, shards) = part.finish(&self)?;
                 let name = RunDir::part(number);
                 // What was made without these shards, if anything, is made anew.
                 self.job.commits.forget(&["graph/", "ranks/", "tables/"])?;
-                self.job.commits.publish(&folder, &name, shards)?;
+                self.job.commits.publish_all(vec![Finished {
+                    scratch: folder,
+                    name,
+                    shards,
+                    milliseconds: Some(spent),
+                }])?;
             } else {
                 run::remove(&part.folder)?;
                 run::remove(&part.shards_folder)?;
