@@ -19,8 +19,6 @@ pub struct Agent<'r> {
     pub(crate) robots: &'r RobotsTxt<'r>,
     /// Its groups, or those of `*`.
     pub(crate) sections: Vec<Section>,
-    /// Whether a group names it.
-    pub(crate) is_named: bool,
     rules: AgentRules,
 }
 
@@ -35,14 +33,10 @@ impl<'r> Agent<'r> {
                 section.is_star
             }
         });
-        let mut rules = AgentRules::compile(robots, sections.iter());
-        if is_named {
-            rules.set_named();
-        }
+        let rules = AgentRules::compile(robots, sections.iter(), is_named);
         Agent {
             robots,
             sections,
-            is_named,
             rules,
         }
     }
@@ -81,7 +75,7 @@ impl<'r> Agent<'r> {
     /// Whether a group of the file names the agent; if not, the groups of `*` are its own.
     #[must_use]
     pub fn is_named(&self) -> bool {
-        self.is_named
+        self.rules.is_named
     }
 
     /// What is needed to decide URLs, free of the file: for a crawler that keeps its own rules of many hosts.
@@ -144,6 +138,7 @@ impl AgentRules {
     pub(crate) fn compile<'s>(
         robots: &RobotsTxt<'_>,
         sections: impl Iterator<Item = &'s Section> + Clone,
+        is_named: bool,
     ) -> AgentRules {
         let num_records = sections
             .clone()
@@ -154,6 +149,7 @@ impl AgentRules {
                 heads: Vec::with_capacity(num_records),
                 places: Vec::with_capacity(num_records),
                 rests: Vec::with_capacity(16 * num_records),
+                is_named,
                 ..AgentRules::default()
             },
             scratch: Vec::new(),
@@ -180,10 +176,6 @@ impl AgentRules {
             }
         }
         compiler.finish()
-    }
-
-    pub(crate) fn set_named(&mut self) {
-        self.is_named = true;
     }
 
     /// Rules of nothing: everything is allowed.

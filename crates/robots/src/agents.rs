@@ -52,11 +52,10 @@ impl Agents {
                             section.is_star
                         }
                     };
-                    let mut rules = AgentRules::compile(robots, sections.iter().filter(is_its_own));
-                    if is_named {
-                        rules.set_named();
-                    }
-                    selected.sets.push(rules);
+                    let its_own = sections.iter().filter(is_its_own);
+                    selected
+                        .sets
+                        .push(AgentRules::compile(robots, its_own, is_named));
                     selected.sets.len() as u32 - 1
                 });
                 selected.set_of.push(set);

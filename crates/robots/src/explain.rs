@@ -168,7 +168,7 @@ impl Agent<'_> {
     /// The user-agent lines that chose its groups, one each.
     fn choosing_lines(&self) -> impl Iterator<Item = Record> {
         self.sections.iter().filter_map(|section| {
-            let at = if self.is_named {
+            let at = if self.is_named() {
                 section.named_at
             } else {
                 section.star_at
@@ -183,7 +183,7 @@ impl Agent<'_> {
             .choosing_lines()
             .map(|record| numbers.advance_to(record.offset as usize))
             .collect();
-        match (lines.is_empty(), self.is_named) {
+        match (lines.is_empty(), self.is_named()) {
             (true, _) => DecidingGroup::None,
             (false, true) => DecidingGroup::Named { lines },
             (false, false) => DecidingGroup::Star { lines },
@@ -194,7 +194,7 @@ impl Agent<'_> {
         let mut leniencies = Vec::new();
         for record in self.choosing_lines() {
             let value = self.robots.value(&record);
-            let cut = (self.is_named && is_cut_agent(value)).then_some(Leniency::AgentCut);
+            let cut = (self.is_named() && is_cut_agent(value)).then_some(Leniency::AgentCut);
             for leniency in leniencies_of(&record).into_iter().chain(cut) {
                 if !leniencies.contains(&leniency) {
                     leniencies.push(leniency);
