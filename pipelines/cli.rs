@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
+use crate::commands::warc::Limits;
 use crate::error::{Error, Exit, Result};
 use crate::interrupt::Interrupt;
 use crate::progress::Show;
@@ -153,15 +154,65 @@ pub struct Context {
     pub output: OutputFormat,
 }
 
-/// Flags of a ranking. Each replaces what the recipe says.
+/// Flags of what the machine is to give. Each replaces what the recipe says.
 #[derive(Clone, Debug, Default, Args)]
-pub struct RankingFlags {
+pub struct MeansFlags {
     /// Memory to use, e.g. 4G; default 60 % of the machine's or container's
     #[arg(long, env = "CRAWLRANK_MEMORY", value_name = "SIZE")]
     pub memory: Option<Size>,
     /// Threads; default one a core
     #[arg(long, env = "CRAWLRANK_THREADS", value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+}
+
+impl MeansFlags {
+    /// Replaces what the recipe says of it.
+    pub fn replace(&self, recipe: &mut Recipe) {
+        recipe.memory = self.memory.or(recipe.memory);
+        recipe.threads = self.threads.or(recipe.threads);
+    }
+}
+
+/// Flags of how shards are read. Each replaces what the recipe says.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ShardFlags {
+    /// Only the first N shards
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Any fault refuses everything
+    #[arg(long)]
+    pub strict: bool,
+    /// Bad records a shard may have: a count, or a share such as 1%
+    #[arg(long, value_name = "N|P%")]
+    pub max_bad_records: Option<Allowance>,
+    /// Bad shards there may be: a count, or a share such as 0.1%
+    #[arg(long, value_name = "N|P%")]
+    pub max_bad_shards: Option<Allowance>,
+    /// Limits of the reader
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+impl ShardFlags {
+    /// Replaces what the recipe says of it.
+    pub fn replace(&self, recipe: &mut Recipe) {
+        let limits = &self.limits;
+        recipe.limit = self.limit.or(recipe.limit);
+        recipe.strict |= self.strict;
+        recipe.max_bad_records = self.max_bad_records.unwrap_or(recipe.max_bad_records);
+        recipe.max_bad_shards = self.max_bad_shards.unwrap_or(recipe.max_bad_shards);
+        recipe.max_record = limits.max_record.unwrap_or(recipe.max_record);
+        recipe.max_header = limits.max_header.unwrap_or(recipe.max_header);
+        recipe.max_window = limits.max_window.unwrap_or(recipe.max_window);
+    }
+}
+
+/// Flags of a ranking. Each replaces what the recipe says.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RankingFlags {
+    /// Memory and threads
+    #[command(flatten)]
+    pub means: MeansFlags,
     /// PageRank's α
     #[arg(long, value_name = "ALPHA")]
     pub damping: Option<f64>,
@@ -194,9 +245,6 @@ pub struct RecipeFlags {
     /// Shards links are read from
     #[arg(long, value_enum)]
     pub kind: Option<Kind>,
-    /// Only the first N shards
-    #[arg(long, value_name = "N")]
-    pub limit: Option<u64>,
     /// How link addresses are read
     #[arg(long, value_enum)]
     pub profile: Option<ProfileName>,
@@ -218,30 +266,15 @@ pub struct RecipeFlags {
     /// Folder for scratch files; default inside the run directory
     #[arg(long, value_name = "DIR")]
     pub tmp: Option<PathBuf>,
-    /// Any fault refuses the run
-    #[arg(long)]
-    pub strict: bool,
-    /// Bad records a shard may have: a count, or a share such as 1%
-    #[arg(long, value_name = "N|P%")]
-    pub max_bad_records: Option<Allowance>,
-    /// Bad shards a run may have: a count, or a share such as 0.1%
-    #[arg(long, value_name = "N|P%")]
-    pub max_bad_shards: Option<Allowance>,
-    /// Largest record
-    #[arg(long, value_name = "SIZE")]
-    pub max_record: Option<Size>,
-    /// Largest record header
-    #[arg(long, value_name = "SIZE")]
-    pub max_header: Option<Size>,
+    /// How shards are read
+    #[command(flatten)]
+    pub reading: ShardFlags,
     /// Links read of a page
     #[arg(long, value_name = "N")]
     pub max_links: Option<usize>,
     /// Longest address
     #[arg(long, value_name = "SIZE")]
     pub max_url: Option<Size>,
-    /// Largest zstd window
-    #[arg(long, value_name = "SIZE")]
-    pub max_window: Option<Size>,
 }
 
 impl RecipeFlags {
@@ -255,19 +288,10 @@ impl RecipeFlags {
             ($($field:ident),*) => { $(if let Some(value) = &self.$field { recipe.$field = value.clone(); })* };
         }
         take!(level, kind, profile, www, exclude_rel, only_kind);
-        take!(
-            max_bad_records,
-            max_bad_shards,
-            max_record,
-            max_header,
-            max_links,
-            max_url,
-            max_window
-        );
-        recipe.limit = self.limit.or(recipe.limit);
+        take!(max_links, max_url);
+        self.reading.replace(&mut recipe);
         recipe.edge_pages |= self.edge_pages;
         recipe.private_suffixes |= self.private_suffixes;
-        recipe.strict |= self.strict;
         recipe.tmp = self.tmp.clone().or(recipe.tmp);
         recipe.harmonic &= !self.ranking.no_harmonic;
         self.ranking.replace(&mut recipe);
@@ -282,8 +306,7 @@ impl RankingFlags {
         recipe.tolerance = self.tolerance.unwrap_or(recipe.tolerance);
         recipe.max_iterations = self.max_iterations.unwrap_or(recipe.max_iterations);
         recipe.harmonic_log2m = self.harmonic_log2m.unwrap_or(recipe.harmonic_log2m);
-        recipe.memory = self.memory.or(recipe.memory);
-        recipe.threads = self.threads.or(recipe.threads);
+        self.means.replace(recipe);
     }
 }
 

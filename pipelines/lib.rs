@@ -24,6 +24,7 @@ pub mod manifest;
 pub mod memory;
 pub mod payload;
 pub mod progress;
+mod queue;
 pub mod recipe;
 pub mod report;
 pub mod robots;

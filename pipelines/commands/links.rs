@@ -1,7 +1,6 @@
 //! `crawlrank links`: the links of pages as a table, without a graph.
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,12 +8,12 @@ use serde_json::Value;
 
 use super::run::{budget, threads};
 use crate::accounts::Outcome;
-use crate::cli::Context;
+use crate::cli::{Context, MeansFlags, ShardFlags};
 use crate::error::{Exit, Result};
 use crate::links::job::{self, LinksJob};
 use crate::manifest;
 use crate::memory;
-use crate::recipe::{Allowance, Kind, ProfileName, Recipe, Size, WwwRule};
+use crate::recipe::{Kind, ProfileName, Recipe, Size, WwwRule};
 use crate::rows::print_one;
 use crate::run::RunDir;
 use crate::shard;
@@ -33,9 +32,6 @@ pub struct Links {
     /// Shards links are read from
     #[arg(long, value_enum)]
     pub kind: Option<Kind>,
-    /// Only the first N shards
-    #[arg(long, value_name = "N")]
-    pub limit: Option<u64>,
     /// How link addresses are read
     #[arg(long, value_enum)]
     pub profile: Option<ProfileName>,
@@ -48,30 +44,18 @@ pub struct Links {
     /// Only links of these kinds give rows: a, img, script, redirect, …
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
     pub only_kind: Vec<String>,
-    /// Memory to use, e.g. 4G; default 60 % of the machine's or container's
-    #[arg(long, env = "CRAWLRANK_MEMORY", value_name = "SIZE")]
-    pub memory: Option<Size>,
-    /// Threads; default one a core
-    #[arg(long, env = "CRAWLRANK_THREADS", value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-    /// Any fault refuses the shards
-    #[arg(long)]
-    pub strict: bool,
-    /// Bad records a shard may have: a count, or a share such as 1%
-    #[arg(long, value_name = "N|P%")]
-    pub max_bad_records: Option<Allowance>,
-    /// Bad shards there may be: a count, or a share such as 0.1%
-    #[arg(long, value_name = "N|P%")]
-    pub max_bad_shards: Option<Allowance>,
+    /// Memory and threads
+    #[command(flatten)]
+    pub means: MeansFlags,
+    /// How shards are read
+    #[command(flatten)]
+    pub reading: ShardFlags,
     /// Links read of a page
     #[arg(long, value_name = "N")]
     pub max_links: Option<usize>,
     /// Longest address
     #[arg(long, value_name = "SIZE")]
     pub max_url: Option<Size>,
-    /// Limits of the reader
-    #[command(flatten)]
-    pub limits: super::warc::Limits,
 }
 
 impl Links {
@@ -104,25 +88,19 @@ impl Links {
     /// The flags as a recipe has them.
     fn recipe(&self) -> Recipe {
         let default = Recipe::default();
-        Recipe {
+        let mut recipe = Recipe {
             kind: self.kind.unwrap_or(default.kind),
-            limit: self.limit,
             profile: self.profile.unwrap_or(default.profile),
             www: self.www.unwrap_or(default.www),
             exclude_rel: self.exclude_rel.clone(),
             only_kind: self.only_kind.clone(),
-            memory: self.memory,
-            threads: self.threads,
-            strict: self.strict,
-            max_bad_records: self.max_bad_records.unwrap_or(default.max_bad_records),
-            max_bad_shards: self.max_bad_shards.unwrap_or(default.max_bad_shards),
             max_links: self.max_links.unwrap_or(default.max_links),
             max_url: self.max_url.unwrap_or(default.max_url),
-            max_record: self.limits.max_record.unwrap_or(default.max_record),
-            max_header: self.limits.max_header.unwrap_or(default.max_header),
-            max_window: self.limits.max_window.unwrap_or(default.max_window),
             ..default
-        }
+        };
+        self.means.replace(&mut recipe);
+        self.reading.replace(&mut recipe);
+        recipe
     }
 }
 

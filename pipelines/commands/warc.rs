@@ -42,7 +42,7 @@ impl Warc {
 }
 
 /// Limits of the reader; what exceeds them is a fault.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Limits {
     /// Largest record
     #[arg(long, value_name = "SIZE")]

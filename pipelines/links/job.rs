@@ -4,32 +4,26 @@
 //! memory, order of inputs and interruptions. Workers read shards, one each; what is finished is committed after 2 % of the
 //! time spent so far, two seconds at least, and never read again.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
 use super::{Batches, LinksOptions};
-use crate::accounts::{self, AccountWriter, FaultRow, Located, Outcome, ShardRow};
+use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
 use crate::error::{Error, Exit, Result};
 use crate::interrupt::Interrupt;
 use crate::manifest::{Commits, Finished};
 use crate::memory::WorkerShare;
-use crate::progress::{Progress, Show};
+use crate::progress::Show;
+use crate::queue::{SHARDS_PER_PART, Unread};
 use crate::recipe::{Recipe, Shaping};
 use crate::run::{self, RunDir};
 use crate::shard::{Shard, Watched};
 use crate::stages::export;
 use crate::tables::links::LinkWriter;
-
-/// Shards whose accounts share a part at most.
-const SHARDS_PER_PART: usize = 64;
-/// Time between two commits of a worker: 2 % of the time spent so far, within these bounds.
-const COMMIT_AFTER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// What is to be done.
 pub struct LinksJob<'a> {
@@ -74,95 +68,30 @@ pub fn shaping(recipe: &Recipe) -> Shaping {
 /// # Errors
 /// A stop on request, and trouble with files of our own; what is wrong with a shard is in its account.
 pub fn run(job: &LinksJob) -> Result<Outcome> {
-    let done = job.commits.manifest().done_shards();
-    let pending: Vec<u32> = (0..job.shards.len() as u32)
-        .filter(|index| !done.contains(index))
-        .collect();
-    if !pending.is_empty() {
-        job.commits.timed("links", || read_pending(job, &pending))?;
+    if let Some(unread) = Unread::of(job.commits, job.shards, "links", job.progress)? {
+        let options = LinksOptions::of(job.recipe)?;
+        let workers = job.threads.min(unread.queue.len());
+        let share = WorkerShare::of(job.memory, workers, job.recipe.max_record.0);
+        let worker = Worker {
+            job,
+            unread: &unread,
+            options: &options,
+        };
+        job.commits.timed("links", || {
+            unread.queue.work(share.workers, || worker.work())
+        })?;
     }
     export::export_accounts(job.commits, &mut || {})?;
     Ok(Outcome::of(
-        &read_accounts(job)?,
+        &accounts::read(job.commits.run(), &job.commits.manifest().parts())?,
         job.recipe.max_bad_records,
     ))
-}
-
-fn read_accounts(job: &LinksJob) -> Result<Vec<Located>> {
-    accounts::read(job.commits.run(), &job.commits.manifest().parts())
-}
-
-fn read_pending(job: &LinksJob, pending: &[u32]) -> Result<()> {
-    let bytes = pending
-        .iter()
-        .map(|&index| job.shards[index as usize].bytes)
-        .sum();
-    let failed_before = read_accounts(job)?
-        .into_iter()
-        .filter(|account| account.row.again)
-        .map(|account| account.row.shard)
-        .collect();
-    let queue = Queue {
-        pending,
-        failed_before,
-        next: AtomicUsize::new(0),
-        next_part: AtomicU64::new(job.commits.manifest().next_part()),
-        started: Instant::now(),
-        progress: Progress::start(job.progress, "links", "bytes", bytes),
-    };
-    let options = LinksOptions::of(job.recipe)?;
-    let workers = job.threads.min(pending.len());
-    let share = WorkerShare::of(job.memory, workers, job.recipe.max_record.0);
-    std::thread::scope(|scope| {
-        let work = || {
-            let worker = Worker {
-                job,
-                queue: &queue,
-                options: &options,
-            };
-            let worked = worker.work();
-            if worked.is_err() {
-                queue.next.store(queue.pending.len(), Ordering::Relaxed); // the others finish what they have
-            }
-            worked
-        };
-        let workers: Vec<_> = (0..share.workers).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(|worker| {
-            let panicked = |_| Err(Error::internal("a worker panicked"));
-            worker.join().unwrap_or_else(panicked)
-        });
-        let results: Vec<Result<()>> = joined.collect();
-        results.into_iter().collect()
-    })
-}
-
-/// Shards to read, shared by the workers.
-struct Queue<'a> {
-    pending: &'a [u32],
-    /// Names of shards that could not be read the last time.
-    failed_before: BTreeSet<String>,
-    next: AtomicUsize,
-    next_part: AtomicU64,
-    started: Instant,
-    progress: Progress,
-}
-
-impl Queue<'_> {
-    fn take(&self) -> Option<u32> {
-        self.pending
-            .get(self.next.fetch_add(1, Ordering::Relaxed))
-            .copied()
-    }
-
-    fn commit_after(&self) -> Duration {
-        (self.started.elapsed() / 50).clamp(COMMIT_AFTER.0, COMMIT_AFTER.1)
-    }
 }
 
 /// One thread that reads shards.
 struct Worker<'a> {
     job: &'a LinksJob<'a>,
-    queue: &'a Queue<'a>,
+    unread: &'a Unread,
     options: &'a LinksOptions,
 }
 
@@ -192,7 +121,7 @@ impl Worker<'_> {
     }
 
     fn start_part(&self) -> Result<Part> {
-        let number = self.queue.next_part.fetch_add(1, Ordering::Relaxed);
+        let number = self.unread.next_part();
         let folder = self
             .job
             .commits
@@ -213,10 +142,11 @@ impl Worker<'_> {
     fn fill(&self, part: &mut Part) -> Result<bool> {
         let started = Instant::now();
         while part.accounts.num_shards() < SHARDS_PER_PART
-            && (part.accounts.num_shards() == 0 || started.elapsed() < self.queue.commit_after())
+            && (part.accounts.num_shards() == 0
+                || started.elapsed() < self.unread.queue.commit_after())
         {
             self.job.interrupt.check()?;
-            let Some(index) = self.queue.take() else {
+            let Some(index) = self.unread.queue.take() else {
                 return Ok(true);
             };
             self.read_shard_guarded(index, part)?;
@@ -277,7 +207,7 @@ impl Worker<'_> {
         run::remove(&file)?;
         part.accounts.forget()?;
         let row = ShardRow::failed(shard, &error);
-        if row.again && self.queue.failed_before.contains(&row.shard) {
+        if row.again && self.unread.failed_before.contains(&row.shard) {
             return Ok(()); // nothing new: its account stands
         }
         if !row.again {
@@ -295,7 +225,7 @@ impl Worker<'_> {
         accounts: &mut AccountWriter,
     ) -> Result<ShardRow> {
         let interrupt = self.job.interrupt;
-        let input = Watched::open(&shard.path, interrupt, &self.queue.progress)?;
+        let input = Watched::open(&shard.path, interrupt, &self.unread.queue.progress)?;
         let mut links = Batches::new(input, &shard.path, self.options.clone());
         let run_id = self.job.commits.manifest().run_id;
         let mut table = LinkWriter::create(file, &run_id)?;

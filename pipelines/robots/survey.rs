@@ -6,12 +6,10 @@
 //! are done, and the same survey goes on from there. A shard that failed gives no row.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use crawlrank_robots::{Access, Fetch, ParseOptions, UrlPath};
 use crawlrank_warc::{Reader, Record};
@@ -28,12 +26,10 @@ use crate::fetch;
 use crate::interrupt::Interrupt;
 use crate::memory::WorkerShare;
 use crate::progress::{Progress, Show};
+use crate::queue::Queue;
 use crate::recipe::{Recipe, Shaping};
-use crate::shard::Shard;
+use crate::shard::{Shard, Watched};
 use crate::tables::robots::{AccessKind, RobotsRow, RobotsWriter};
-
-/// Time between two commits of a worker: 2 % of the time spent so far, within these bounds.
-const COMMIT_AFTER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// Bytes of rows that a worker holds at most: beyond that nothing is gained.
 const SORTED_BYTES: usize = 64 << 20;
@@ -102,14 +98,12 @@ pub fn read<'a>(shards: &[Shard], options: &SurveyOptions<'a>) -> Result<Survey<
         next: AtomicU64::new(last_run.map_or(0, |last| last + 1)),
     };
     let bytes = pending.iter().map(|shard| shard.bytes).sum();
-    let queue = Queue {
-        pending,
-        next: AtomicUsize::new(0),
+    let progress = Progress::start(options.progress, "survey", "bytes", bytes);
+    let unread = Unread {
+        shards: Queue::new(pending, progress),
         journal,
-        started: Instant::now(),
-        progress: Progress::start(options.progress, "survey", "bytes", bytes),
     };
-    entries.extend(read_pending(&queue, options, &files)?);
+    entries.extend(read_pending(&unread, options, &files)?);
     let (mut accounts, mut notes, mut runs) = (Vec::new(), BTreeMap::new(), Vec::new());
     for entry in entries {
         accounts.extend(entry.shards);
@@ -132,41 +126,24 @@ pub fn read<'a>(shards: &[Shard], options: &SurveyOptions<'a>) -> Result<Survey<
 }
 
 /// Reads shards with as many workers as the memory has room for.
-fn read_pending(queue: &Queue, options: &SurveyOptions, files: &Runs) -> Result<Vec<Entry>> {
-    let workers = options.threads.min(queue.pending.len());
+fn read_pending(unread: &Unread, options: &SurveyOptions, files: &Runs) -> Result<Vec<Entry>> {
+    let workers = options.threads.min(unread.shards.len());
     let share = WorkerShare::of(options.memory, workers, options.recipe.max_record.0);
-    std::thread::scope(|scope| {
-        let work = || {
-            let worked = Worker {
-                options,
-                queue,
-                tokens: options
-                    .agents
-                    .iter()
-                    .map(|agent| agent.token.as_str())
-                    .collect(),
-                sorter: Sorter::new(files, share.builder_bytes.min(SORTED_BYTES)),
-                record: Record::default(),
-                accounts: Vec::new(),
-                notes: BTreeMap::new(),
-                entries: Vec::new(),
-            }
-            .work();
-            if worked.is_err() {
-                // The others finish what they have.
-                queue.next.store(queue.pending.len(), Ordering::Relaxed);
-            }
-            worked
+    let tokens = options.agents.iter().map(|agent| agent.token.as_str());
+    let entries = unread.shards.work(share.workers, || {
+        let worker = Worker {
+            options,
+            unread,
+            tokens: tokens.clone().collect(),
+            sorter: Sorter::new(files, share.builder_bytes.min(SORTED_BYTES)),
+            record: Record::default(),
+            accounts: Vec::new(),
+            notes: BTreeMap::new(),
+            entries: Vec::new(),
         };
-        let workers: Vec<_> = (0..share.workers).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(|worker| {
-            let panicked = |_| Err(Error::internal("a worker panicked"));
-            worker.join().unwrap_or_else(panicked)
-        });
-        let worked: Vec<Result<Vec<Entry>>> = joined.collect();
-        let entries = worked.into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(entries.into_iter().flatten().collect())
-    })
+        worker.work()
+    })?;
+    Ok(entries.into_iter().flatten().collect())
 }
 
 impl Survey<'_> {
@@ -284,30 +261,16 @@ impl Summary {
     }
 }
 
-/// Shards to read, shared by the workers.
-struct Queue<'a> {
-    pending: Vec<&'a Shard>,
-    next: AtomicUsize,
+/// Shards to read, shared by the workers, and where what was read is written down.
+struct Unread<'a> {
+    shards: Queue<&'a Shard>,
     journal: Journal,
-    started: Instant,
-    progress: Progress,
-}
-
-impl<'a> Queue<'a> {
-    fn take(&self) -> Option<&'a Shard> {
-        let place = self.next.fetch_add(1, Ordering::Relaxed);
-        self.pending.get(place).copied()
-    }
-
-    fn commit_after(&self) -> Duration {
-        (self.started.elapsed() / 50).clamp(COMMIT_AFTER.0, COMMIT_AFTER.1)
-    }
 }
 
 /// One thread that reads shards.
 struct Worker<'a> {
     options: &'a SurveyOptions<'a>,
-    queue: &'a Queue<'a>,
+    unread: &'a Unread<'a>,
     tokens: Vec<&'a str>,
     sorter: Sorter<'a>,
     record: Record,
@@ -322,7 +285,7 @@ impl Worker<'_> {
     /// Reads shards until none is left or a stop is asked for; what is finished is committed in any case.
     fn work(mut self) -> Result<Vec<Entry>> {
         let mut committed = Instant::now();
-        while let Some(shard) = self.queue.take() {
+        while let Some(shard) = self.unread.shards.take() {
             let read = match self.options.interrupt.check() {
                 Ok(()) => self.read_shard_guarded(shard),
                 Err(stopped) => Err(stopped),
@@ -332,7 +295,7 @@ impl Worker<'_> {
                 self.commit()?;
                 return Err(stopped);
             }
-            if committed.elapsed() > self.queue.commit_after() {
+            if committed.elapsed() > self.unread.shards.commit_after() {
                 self.commit()?;
                 committed = Instant::now();
             }
@@ -359,7 +322,7 @@ impl Worker<'_> {
                 notes: std::mem::take(&mut self.notes),
                 runs: self.sorter.flush()?,
             };
-            self.queue.journal.add(&entry)?;
+            self.unread.journal.add(&entry)?;
             self.entries.push(entry);
         }
         Ok(())
@@ -394,11 +357,8 @@ impl Worker<'_> {
     /// Reads a shard to its end: its account, and what was worth a word.
     fn read_shard(&mut self, shard: &Shard) -> Result<(ShardRow, Notes)> {
         let options = self.options;
-        let input = Watched {
-            file: File::open(&shard.path).map_err(|e| Error::io(&shard.path, &e))?,
-            interrupt: options.interrupt,
-            progress: &self.queue.progress,
-        };
+        let progress = &self.unread.shards.progress;
+        let input = Watched::open(&shard.path, options.interrupt, progress)?;
         let (mut found, mut notes) = (ShardRow::default(), Notes::new());
         let mut reader = Reader::with_options(input, options.recipe.reader_options());
         loop {
@@ -437,24 +397,6 @@ impl Worker<'_> {
 
 /// Kinds of captures that are worth a word, with their counts.
 type Notes = BTreeMap<&'static str, u64>;
-
-/// A shard's bytes as they are read: shown as progress, and ended when a stop is asked for.
-struct Watched<'a> {
-    file: File,
-    interrupt: &'a Interrupt,
-    progress: &'a Progress,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.interrupt.is_requested() {
-            return Err(io::Error::other("interrupted"));
-        }
-        let read = self.file.read(buffer)?;
-        self.progress.advance(read as u64);
-        Ok(read)
-    }
-}
 
 /// What a capture says, as a row of the table.
 fn row_of(

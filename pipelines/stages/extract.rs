@@ -4,129 +4,51 @@
 //! and changes nothing: merging is associative, so the graph of all parts is the same for every grouping. A kill costs
 //! the shards in work and those finished since the last commit, which is due after 2 % of the time spent so far, two seconds at least.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crawlrank_graph::{BuilderOptions, GraphBuilder, MergeOptions};
 use crawlrank_links::{LinkFilter, Page};
 use crawlrank_warc::{Reader, Record};
 
 use super::Job;
-use crate::accounts::{self, AccountWriter, FaultRow, Located, Outcome, ShardRow};
+use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
 use crate::error::{self, Error, Exit, Result};
 use crate::links::record::{Parsed, parse_page};
 use crate::manifest::Finished;
 use crate::memory::WorkerShare;
-use crate::progress::Progress;
+use crate::queue::{SHARDS_PER_PART, Unread};
 use crate::recipe::Level;
 use crate::run::{self, RunDir};
 use crate::shard::{Shard, Watched};
 
-/// Shards that one part covers at most: bounds what the merge of a part opens.
-const SHARDS_PER_PART: usize = 64;
-/// Time between two commits of a worker: 2 % of the time spent so far, within these bounds.
-const COMMIT_AFTER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
-
 /// Reads all shards that no committed part covers, and sums up all that do.
 pub fn extract(job: &Job) -> Result<Outcome> {
-    let done = job.commits.manifest().done_shards();
-    let pending: Vec<u32> = (0..job.shards.len() as u32)
-        .filter(|index| !done.contains(index))
-        .collect();
-    if !pending.is_empty() {
-        read_pending(job, &pending)?;
+    if let Some(unread) = Unread::of(job.commits, job.shards, "extract", job.progress)? {
+        let workers = job.threads.min(unread.queue.len());
+        let share = WorkerShare::of(job.memory, workers, job.recipe.max_record.0);
+        unread.queue.work(share.workers, || {
+            Worker::new(job, &unread, share.builder_bytes)?.work()
+        })?;
     }
     outcome(job)
-}
-
-/// The accounts of all shards that were read, or tried.
-fn read_accounts(job: &Job) -> Result<Vec<Located>> {
-    accounts::read(job.commits.run(), &job.commits.manifest().parts())
 }
 
 /// Sums up what is committed, reading nothing.
 pub fn outcome(job: &Job) -> Result<Outcome> {
     Ok(Outcome::of(
-        &read_accounts(job)?,
+        &accounts::read(job.commits.run(), &job.commits.manifest().parts())?,
         job.recipe.max_bad_records,
     ))
-}
-
-fn read_pending(job: &Job, pending: &[u32]) -> Result<()> {
-    let record_bytes = job.recipe.max_record.0;
-    let share = WorkerShare::of(job.memory, job.threads.min(pending.len()), record_bytes);
-    let bytes = pending
-        .iter()
-        .map(|&index| job.shards[index as usize].bytes)
-        .sum();
-    let progress = Progress::start(job.progress, "extract", "bytes", bytes);
-    let next_part = job.commits.manifest().next_part();
-    let failed_before = read_accounts(job)?
-        .into_iter()
-        .filter(|account| account.row.again)
-        .map(|account| account.row.shard)
-        .collect();
-    let queue = Queue {
-        failed_before,
-        pending,
-        next: AtomicUsize::new(0),
-        next_part: AtomicU64::new(next_part),
-        started: Instant::now(),
-        progress,
-    };
-    std::thread::scope(|scope| {
-        let work = || {
-            let result = Worker::new(job, &queue, share.builder_bytes)?.work();
-            if result.is_err() {
-                queue.next.store(queue.pending.len(), Ordering::Relaxed); // the others finish what they have
-            }
-            result
-        };
-        let workers: Vec<_> = (0..share.workers).map(|_| scope.spawn(work)).collect();
-        let results: Vec<Result<()>> = workers
-            .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|_| Err(Error::internal("a worker panicked")))
-            })
-            .collect();
-        results.into_iter().collect()
-    })
-}
-
-/// Shards to read, shared by the workers.
-struct Queue<'a> {
-    pending: &'a [u32],
-    /// Names of shards that could not be read the last time.
-    failed_before: BTreeSet<String>,
-    next: AtomicUsize,
-    next_part: AtomicU64,
-    started: Instant,
-    progress: Progress,
-}
-
-impl Queue<'_> {
-    fn take(&self) -> Option<u32> {
-        self.pending
-            .get(self.next.fetch_add(1, Ordering::Relaxed))
-            .copied()
-    }
-
-    fn commit_after(&self) -> Duration {
-        (self.started.elapsed() / 50).clamp(COMMIT_AFTER.0, COMMIT_AFTER.1)
-    }
 }
 
 /// One thread that reads shards and commits parts.
 struct Worker<'a> {
     job: &'a Job<'a>,
-    queue: &'a Queue<'a>,
+    unread: &'a Unread,
     filter: LinkFilter,
     levels: Vec<Level>,
     builder_bytes: usize,
@@ -135,7 +57,7 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(job: &'a Job<'a>, queue: &'a Queue<'a>, builder_bytes: usize) -> Result<Self> {
+    fn new(job: &'a Job<'a>, unread: &'a Unread, builder_bytes: usize) -> Result<Self> {
         // Domains are folded from hosts later.
         let levels: Vec<Level> = job
             .recipe
@@ -146,7 +68,7 @@ impl<'a> Worker<'a> {
             .collect();
         Ok(Worker {
             job,
-            queue,
+            unread,
             filter: job.recipe.link_filter()?,
             builder_bytes: builder_bytes / levels.len().max(1),
             levels,
@@ -158,7 +80,7 @@ impl<'a> Worker<'a> {
     /// Reads shards until none is left or a stop is asked for; what is finished is committed in any case.
     fn work(mut self) -> Result<()> {
         loop {
-            let number = self.queue.next_part.fetch_add(1, Ordering::Relaxed);
+            let number = self.unread.next_part();
             let mut part = Part::start(self.job.commits.run(), number)?;
             let started = Instant::now();
             let ended = self.fill(&mut part);
@@ -188,16 +110,17 @@ impl<'a> Worker<'a> {
     fn fill(&mut self, part: &mut Part) -> Result<bool> {
         let started = Instant::now();
         while part.accounts.num_shards() < SHARDS_PER_PART
-            && (part.accounts.num_shards() == 0 || started.elapsed() < self.queue.commit_after())
+            && (part.accounts.num_shards() == 0
+                || started.elapsed() < self.unread.queue.commit_after())
         {
             self.job.interrupt.check()?;
-            let Some(index) = self.queue.take() else {
+            let Some(index) = self.unread.queue.take() else {
                 return Ok(true);
             };
             let shard = &self.job.shards[index as usize];
             let graphs = part.shards_folder.join(index.to_string());
             let row = self.read_shard_guarded(shard, &graphs, &mut part.accounts)?;
-            if row.again && self.queue.failed_before.contains(&row.shard) {
+            if row.again && self.unread.failed_before.contains(&row.shard) {
                 part.accounts.forget()?; // nothing new: its account stands, and so does what was made without it
             } else {
                 part.add(index, row, graphs);
@@ -240,7 +163,7 @@ impl<'a> Worker<'a> {
         graphs: &Path,
         accounts: &mut AccountWriter,
     ) -> Result<ShardRow> {
-        let input = Watched::open(&shard.path, self.job.interrupt, &self.queue.progress)?;
+        let input = Watched::open(&shard.path, self.job.interrupt, &self.unread.queue.progress)?;
         let mut builders = self
             .levels
             .iter()

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,13 +9,13 @@ use serde_json::Value;
 
 use super::ParseFlags;
 use crate::accounts::Outcome;
-use crate::cli::Context;
+use crate::cli::{Context, MeansFlags, ShardFlags};
 use crate::commands::run::{budget, threads};
 use crate::error::{Error, Exit, Result};
 use crate::escape::shown_path;
 use crate::manifest::{self, Commits, Manifest};
 use crate::memory;
-use crate::recipe::{Allowance, Recipe, Size};
+use crate::recipe::Recipe;
 use crate::robots::agents::{self, KnownAgent};
 use crate::robots::ranks::HostRanks;
 use crate::robots::survey::{self, Summary, SurveyOptions};
@@ -40,27 +39,12 @@ pub struct Survey {
     /// How files are read
     #[command(flatten)]
     pub parse: ParseFlags,
-    /// Only the first N shards
-    #[arg(long, value_name = "N")]
-    pub limit: Option<u64>,
-    /// Memory to use, e.g. 4G; default 60 % of the machine's or container's
-    #[arg(long, env = "CRAWLRANK_MEMORY", value_name = "SIZE")]
-    pub memory: Option<Size>,
-    /// Threads; default one a core
-    #[arg(long, env = "CRAWLRANK_THREADS", value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-    /// Any fault refuses the survey
-    #[arg(long)]
-    pub strict: bool,
-    /// Bad records a shard may have: a count, or a share such as 1%
-    #[arg(long, value_name = "N|P%")]
-    pub max_bad_records: Option<Allowance>,
-    /// Bad shards there may be: a count, or a share such as 0.1%
-    #[arg(long, value_name = "N|P%")]
-    pub max_bad_shards: Option<Allowance>,
-    /// Limits of the reader
+    /// Memory and threads
     #[command(flatten)]
-    pub limits: crate::commands::warc::Limits,
+    pub means: MeansFlags,
+    /// How shards are read
+    #[command(flatten)]
+    pub reading: ShardFlags,
 }
 
 impl Survey {
@@ -112,19 +96,10 @@ impl Survey {
 
     /// The limits as a recipe has them.
     fn recipe(&self) -> Recipe {
-        let default = Recipe::default();
-        Recipe {
-            limit: self.limit,
-            memory: self.memory,
-            threads: self.threads,
-            strict: self.strict,
-            max_bad_records: self.max_bad_records.unwrap_or(default.max_bad_records),
-            max_bad_shards: self.max_bad_shards.unwrap_or(default.max_bad_shards),
-            max_record: self.limits.max_record.unwrap_or(default.max_record),
-            max_header: self.limits.max_header.unwrap_or(default.max_header),
-            max_window: self.limits.max_window.unwrap_or(default.max_window),
-            ..default
-        }
+        let mut recipe = Recipe::default();
+        self.means.replace(&mut recipe);
+        self.reading.replace(&mut recipe);
+        recipe
     }
 }
 
