@@ -120,10 +120,15 @@ def url_reverse(hosts: _Arrow) -> Column:
     Raises `CrawlrankError` when the column has another type."""
 
 def run(arguments: Sequence[str], progress: bool | Callable[[str, int, int, str, str], object]) -> Run:
-    """Runs the whole job. Use `crawlrank.run`, which makes the arguments of the command of its own."""
+    """Runs the whole job. Use `crawlrank.run`, which makes the arguments of the command of its own.
+
+    `arguments`: those of the command `run`. `progress`: whether a bar may be drawn on a terminal, or what is
+    called with stage, done, total, unit and message now and then."""
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the command line; the first argument is the program's name. Returns the exit code."""
+    """Runs the command line; the first argument is the program's name. Returns the exit code.
+
+    Listens to SIGINT and SIGTERM from here on: meant as the last call of a process."""
 
 @final
 class Run:
@@ -182,7 +187,8 @@ class Table:
         """The names of the columns."""
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Exports the rows as an Arrow stream, a fresh one at each call."""
+        """Exports the rows as an Arrow stream, a fresh one at each call. The schema asked for is not looked
+        at, as the interface allows: consumers cast."""
 
 @final
 class Ranks(Table):
@@ -284,7 +290,8 @@ class Column:
     def to_list(self) -> list[bool | None] | list[str | None]:
         """The values as Python has them; `None` for null."""
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
-        """Exports the values as an Arrow array, afresh at each call."""
+        """Exports the values as an Arrow array, afresh at each call. The schema asked for is not looked at,
+        as the interface allows: consumers cast."""
 
 def robots_parse(
     body: _Text,
@@ -319,8 +326,8 @@ def robots_from_response(
     """Says what follows from a fetch of a robots.txt (RFC 9309, section 2.3.1).
 
     2xx: the rules of the body. A redirect that was not followed to its end, and 4xx but 429: everything is
-    allowed. 429, 5xx, and no response (`status` is `None`): nothing is allowed, until after 30 days
-    everything is.
+    allowed. 429, 5xx, other codes, and no response (`status` is `None`): nothing is allowed, until after 30
+    days everything is. 304 answers those who have the file already: keep what you have, and do not come here.
 
     `body`: decoded. `headers`: taken so that a response can be passed on as it is; nothing depends on them.
     `redirects`: how many were followed; more than five count as no file. `age`: how many seconds ago the

@@ -336,8 +336,8 @@ impl Column {
         PyList::new(py, values.collect::<Vec<_>>())
     }
 
-    /// Exports the values as an Arrow array, afresh at each call. The schema asked for is not looked at, as the interface
-    /// allows: consumers cast.
+    /// Exports the values as an Arrow array, afresh at each call. The schema asked for is not looked at, as the
+    /// interface allows: consumers cast.
     #[pyo3(signature = (requested_schema = None))]
     fn __arrow_c_array__<'py>(
         &self,

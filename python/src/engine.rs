@@ -18,8 +18,10 @@ use crate::error::raised;
 use crate::interrupt::interruptible;
 use crate::run::{Run, open};
 
-/// Runs the whole job. `arguments` are those of the command `run`; `progress` says whether a bar may be drawn on a
-/// terminal, or is called with stage, done, total, unit and message now and then.
+/// Runs the whole job. Use `crawlrank.run`, which makes the arguments of the command of its own.
+///
+/// `arguments`: those of the command `run`. `progress`: whether a bar may be drawn on a terminal, or what is called
+/// with stage, done, total, unit and message now and then.
 #[pyfunction]
 pub(crate) fn run(
     py: Python<'_>,

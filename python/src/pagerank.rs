@@ -27,7 +27,20 @@ use crate::table::Table;
 /// Rows of a batch of the result.
 const BATCH_ROWS: usize = 1 << 16;
 
-/// PageRank of a graph: any Arrow stream of two integer columns.
+/// Computes PageRank of a graph: any Arrow stream of two integer columns, or with `source` and `target`.
+///
+/// `edges`: m rows, each an edge from a node to another, in any order; edges that are given again count once. Node
+/// numbers are from 0 to 2^32 - 2 and are kept: there are as many nodes as the largest + 1, or `num_nodes`. What a
+/// node without outgoing edges has goes to all nodes alike. Stops when the L1 change of an iteration is below
+/// `tolerance`, or after `max_iterations`, which is then warned of (`RuntimeWarning`).
+///
+/// Returns a table of n rows, by id: `id`, `in_degree`, `out_degree`, `pagerank` (n scores, sum 1), `pagerank_pos` (1
+/// is the highest; ties by id). The same bits for any number of threads. The graph is built on the disk, in the
+/// system's folder for temporary files: some 16 bytes a node and an edge. In memory: up to 1 GiB to sort, then some
+/// 70 bytes a node. Other threads of Python run meanwhile; Ctrl-C stops it.
+///
+/// Raises `CrawlrankError` when the columns are others, hold null or no node numbers, or an option is out of range;
+/// `KeyboardInterrupt` after Ctrl-C.
 #[pyfunction]
 #[pyo3(signature = (edges, *, damping = 0.85, tolerance = 1e-9, max_iterations = 200, num_nodes = None, self_loops = "drop"))]
 pub(crate) fn pagerank(

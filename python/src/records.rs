@@ -77,7 +77,10 @@ impl Records {
         state.faults.iter().cloned().map(Fault).collect()
     }
 
-    /// The account so far. At the end `record_bytes + fault_bytes + padding_bytes == bytes`, the length of the file.
+    /// The account so far: `bytes`, `members`, `records`, `block_bytes`, `record_bytes`, `fault_bytes`,
+    /// `padding_bytes`, `faults`, and `warnings` by kind.
+    ///
+    /// At the end `record_bytes + fault_bytes + padding_bytes == bytes`, the length of the file.
     #[getter]
     fn totals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let totals = self.lock_attached(py).reader.totals().clone();

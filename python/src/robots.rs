@@ -30,7 +30,13 @@ const KEPT_AGENTS: usize = 32;
 
 const _: () = assert!(robots::DEFAULT_MAX_BYTES == 512_000); // Python is told the number
 
-/// Parses a robots.txt. Any content will do.
+/// Parses a robots.txt. Any content will do: what cannot be understood is skipped, and `warnings` says where.
+///
+/// `max_bytes`: what lies beyond the last line end within so many bytes is not read. `leniencies`: whether to take
+/// what Google's parser takes beyond RFC 9309. `content_usage_is_rule`: whether a `Content-Usage` line ends a run of
+/// user-agent lines, as in draft-ietf-aipref-attach.
+///
+/// Raises `TypeError` when `body` is neither bytes nor str.
 #[pyfunction]
 #[pyo3(signature = (body, *, max_bytes = 512000, leniencies = true, content_usage_is_rule = false))]
 pub(crate) fn robots_parse(
@@ -52,7 +58,9 @@ pub(crate) fn robots_parse(
     }))
 }
 
-/// Takes a parsed file from the bytes that `to_bytes` made.
+/// Takes a parsed file from the bytes that `to_bytes` made. They are checked to the last bit.
+///
+/// Raises `CrawlrankError` when they are of another version, cut, or damaged.
 #[pyfunction]
 pub(crate) fn robots_from_bytes(py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<RobotsTxt> {
     let data = contents(data, "data")?;
@@ -63,6 +71,16 @@ pub(crate) fn robots_from_bytes(py: Python<'_>, data: &Bound<'_, PyAny>) -> PyRe
 }
 
 /// Says what follows from a fetch of a robots.txt (RFC 9309, section 2.3.1).
+///
+/// 2xx: the rules of the body. A redirect that was not followed to its end, and 4xx but 429: everything is allowed.
+/// 429, 5xx, other codes, and no response (`status` is `None`): nothing is allowed, until after 30 days everything
+/// is. 304 answers those who have the file already: keep what you have, and do not come here.
+///
+/// `body`: decoded. `headers`: taken so that a response can be passed on as it is; nothing depends on them.
+/// `redirects`: how many were followed; more than five count as no file. `age`: how many seconds ago the response
+/// came. `unreachable_for`: for how many seconds the file has been unreachable without a break.
+///
+/// Raises `CrawlrankError` when a time is below 0.
 #[pyfunction]
 #[pyo3(signature = (status, body = None, headers = None, *, redirects = 0, age = 0.0, unreachable_for = 0.0))]
 pub(crate) fn robots_from_response(
@@ -127,7 +145,11 @@ fn contents<'a>(object: &'a Bound<'_, PyAny>, name: &str) -> PyResult<Cow<'a, [u
     )))
 }
 
-/// A parsed robots.txt.
+/// A parsed robots.txt: a copy of its text, and eight bytes for each line that says something.
+///
+/// Agents are product tokens (`CCBot`), URLs may be paths; neither they nor the content make any call raise. The
+/// compiled rules of the first 32 agents that are asked for are kept, so that asking again costs nothing. May be used
+/// from several threads at once, compared with nothing, and pickled.
 #[pyclass(frozen, module = "crawlrank.robots")]
 pub(crate) struct RobotsTxt {
     robots: robots::RobotsTxt<'static>,
@@ -203,13 +225,15 @@ impl RobotsTxt {
 
 #[pymethods]
 impl RobotsTxt {
-    /// Whether an agent may fetch a URL, or a path.
+    /// Whether an agent may fetch a URL: the longest rule that matches decides, `Allow` wins a tie, and what no rule
+    /// matches is allowed (RFC 9309, section 2.2.2).
     fn allowed(&self, agent: &Bound<'_, PyString>, url: &Bound<'_, PyAny>) -> PyResult<bool> {
         let url = contents(url, "url")?;
         Ok(self.rules(&agent.to_string_lossy()).allowed(&*url))
     }
 
-    /// Whether an agent may fetch each of some URLs: a list for a list, a `Column` for a column of Arrow.
+    /// Whether an agent may fetch each of some URLs: a list for a list, a `Column` for a column of Arrow, null for
+    /// null. A column is answered on all cores, while other threads of Python run.
     fn allowed_many<'py>(
         &self,
         py: Python<'py>,
@@ -236,7 +260,7 @@ impl RobotsTxt {
         Ok(answers.into_any())
     }
 
-    /// Decides a URL, and says why.
+    /// Decides a URL, and says why. Slower than `allowed` by far.
     fn explain(&self, agent: &Bound<'_, PyString>, url: &Bound<'_, PyAny>) -> PyResult<Decision> {
         let url = contents(url, "url")?;
         Ok(Decision(
@@ -244,13 +268,13 @@ impl RobotsTxt {
         ))
     }
 
-    /// The seconds that an agent is asked to wait between two requests.
+    /// The seconds that an agent is asked to wait between two requests: the first valid `Crawl-delay` of its groups.
     fn crawl_delay(&self, agent: &Bound<'_, PyString>) -> Option<f64> {
         let delay = self.rules(&agent.to_string_lossy()).crawl_delay();
         delay.map(|delay| delay.as_secs_f64())
     }
 
-    /// How many requests an agent may make in how much time.
+    /// How many requests an agent may make in how much time: the first valid `Request-rate` of its groups.
     fn request_rate(&self, agent: &Bound<'_, PyString>) -> Option<RequestRate> {
         let rate = self.robots.agent(&agent.to_string_lossy()).request_rate();
         rate.map(|rate| RequestRate {
@@ -260,7 +284,7 @@ impl RobotsTxt {
         })
     }
 
-    /// When an agent may come, in UTC.
+    /// When an agent may come: the first valid `Visit-time` of its groups.
     fn visit_time(&self, agent: &Bound<'_, PyString>) -> Option<VisitTime> {
         let time = self.robots.agent(&agent.to_string_lossy()).visit_time();
         time.map(VisitTime::from)
@@ -271,7 +295,7 @@ impl RobotsTxt {
         self.robots.agent(&agent.to_string_lossy()).is_named()
     }
 
-    /// What the file says about the use of pages, to an agent; of a URL, where one is given.
+    /// What the file says to an agent about the use of pages; with a URL also what `Content-Usage` says of it.
     #[pyo3(signature = (agent, url = None))]
     fn signals(
         &self,
@@ -363,13 +387,13 @@ impl RobotsTxt {
         self.robots.is_truncated()
     }
 
-    /// The text that lines are counted in.
+    /// The text that lines are counted in: without byte order mark, decoded if it was UTF-16, cut at the limit.
     #[getter]
     fn text<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.robots.text())
     }
 
-    /// The parsed file as bytes, for `from_bytes`.
+    /// The parsed file as bytes, for `from_bytes`: 24 bytes, 8 a line that says something, and the text.
     fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.robots.to_bytes())
     }
@@ -389,7 +413,7 @@ impl RobotsTxt {
     }
 }
 
-/// What decided a URL, and what else had a say.
+/// What decided a URL, and what else had a say. As true as its answer.
 #[pyclass(frozen, module = "crawlrank.robots")]
 pub(crate) struct Decision(robots::Decision);
 
@@ -691,7 +715,7 @@ pub(crate) struct Signals {
     ai_input: Option<bool>,
     /// `ai-train`: training or fine-tuning of a model.
     ai_train: Option<bool>,
-    /// `use`: `immediate`, `reference` or `full`.
+    /// `use`: how much may be kept and shown again.
     content_use: Option<&'static str>,
     /// The preferences of `Content-Usage` for the URL that was asked for, by category; `None` when none was.
     usage: Option<std::collections::BTreeMap<String, bool>>,
@@ -746,7 +770,7 @@ enum AccessBy {
 
 #[pymethods]
 impl Access {
-    /// `rules`, `allow_all` or `disallow_all`.
+    /// What decides.
     #[getter]
     fn kind(&self) -> &'static str {
         match &self.access {
@@ -764,7 +788,7 @@ impl Access {
         }
     }
 
-    /// For how many seconds the answer may still be used.
+    /// For how many seconds the answer may still be used; 0: fetch again.
     #[getter]
     fn fresh_for(&self) -> f64 {
         self.fresh_for
@@ -793,7 +817,12 @@ fn bodies(object: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
         .map_err(|e| raised(py, &e))
 }
 
-/// Says for each row whether an agent may fetch the URL by the file of that row.
+/// Says for each row whether an agent may fetch the URL by the robots.txt of that row.
+///
+/// `bodies`: n values of text or binary, or one for any number of URLs. `urls`: n values. Returns n booleans, null
+/// where the body or the URL is. Each distinct body is parsed once.
+///
+/// Raises `CrawlrankError` when the columns differ in length or have another type.
 #[pyfunction]
 pub(crate) fn robots_allowed_many(
     py: Python<'_>,
@@ -811,7 +840,13 @@ pub(crate) fn robots_allowed_many(
     Ok(Column::new(Arc::new(allowed) as ArrayRef))
 }
 
-/// Decides URLs for agents, by the file of each row.
+/// Decides URLs for agents by the robots.txt of each row.
+///
+/// `bodies`: n values. `urls`: n values, or n lists. Returns a table `file`, `agent`, `url`, `allowed`, `line`, by
+/// file, then URL, then agent: the line is that of the rule that decided, and null unless `lines` asks for it, which
+/// takes longer.
+///
+/// Raises `CrawlrankError` when the columns differ in length or have another type.
 #[pyfunction]
 #[pyo3(signature = (bodies, agents, urls, *, lines = false))]
 pub(crate) fn robots_census(
@@ -828,7 +863,7 @@ pub(crate) fn robots_census(
     })
 }
 
-/// All rules of the files, as written.
+/// All rules in groups, as written: `file`, `group` (from 0), `line`, `allow`, `pattern`.
 #[pyfunction]
 pub(crate) fn robots_rules(py: Python<'_>, bodies: &Bound<'_, PyAny>) -> PyResult<Table> {
     over(py, "robots rules", &self::bodies(bodies)?, |files| {
@@ -836,7 +871,7 @@ pub(crate) fn robots_rules(py: Python<'_>, bodies: &Bound<'_, PyAny>) -> PyResul
     })
 }
 
-/// All groups of the files, as written.
+/// All groups, as written: `file`, `group` (from 0), `line`, `agents` (a list), `rules` (how many).
 #[pyfunction]
 pub(crate) fn robots_groups(py: Python<'_>, bodies: &Bound<'_, PyAny>) -> PyResult<Table> {
     over(py, "robots groups", &self::bodies(bodies)?, |files| {
@@ -844,7 +879,7 @@ pub(crate) fn robots_groups(py: Python<'_>, bodies: &Bound<'_, PyAny>) -> PyResu
     })
 }
 
-/// All sitemaps of the files, as written.
+/// All sitemaps, as written: `file`, `sitemap`.
 #[pyfunction]
 pub(crate) fn robots_sitemaps(py: Python<'_>, bodies: &Bound<'_, PyAny>) -> PyResult<Table> {
     over(py, "robots sitemaps", &self::bodies(bodies)?, |files| {
@@ -852,7 +887,9 @@ pub(crate) fn robots_sitemaps(py: Python<'_>, bodies: &Bound<'_, PyAny>) -> PyRe
     })
 }
 
-/// How fast agents may come.
+/// How fast agents may come: `file`, `agent`, `crawl_delay` in seconds, `requests` in `period` seconds.
+///
+/// An agent to whom a file says neither has no row.
 #[pyfunction]
 pub(crate) fn robots_delays(
     py: Python<'_>,
@@ -864,7 +901,10 @@ pub(crate) fn robots_delays(
     })
 }
 
-/// What the files say to agents about the use of pages.
+/// What the files say about the use of pages: `file`, `agent`, `search`, `ai_input`, `ai_train`, `content_use`, and
+/// the lines `content_signal`, `content_usage` as written.
+///
+/// An agent to whom a file says nothing has no row.
 #[pyfunction]
 pub(crate) fn robots_signals(
     py: Python<'_>,

@@ -26,7 +26,7 @@ pub(crate) struct Run {
     run_id: String,
 }
 
-/// Opens a run directory.
+/// Opens a run directory, finished or still going on.
 #[pyfunction]
 pub(crate) fn open(py: Python<'_>, directory: PathBuf) -> PyResult<Run> {
     let directory = RunDir::new(directory);
@@ -95,12 +95,16 @@ impl Run {
         self.table(py, "tables/faults.parquet")
     }
 
-    /// What the robots.txt files of a survey say; see `crawlrank robots survey`.
+    /// What the robots.txt files of a survey say, by host; the run has them after `crawlrank robots survey`.
     fn robots(&self, py: Python<'_>) -> PyResult<Table> {
         self.table(py, RunDir::ROBOTS_TABLE)
     }
 
-    /// The `n` neighbors of a node that rank highest: those that link to it, or are linked from it.
+    /// The `n` neighbors of a node that rank highest by PageRank: those that link to it, or are linked from it.
+    ///
+    /// `name`: `www.example.com` or `com.example.www`, a URL at level page. Columns as in the table of the level.
+    ///
+    /// Raises `UsageError` when there is no such node; its text names those beside.
     #[pyo3(signature = (name, direction = "in", n = 50, level = "host"))]
     fn neighbors(
         &self,
@@ -134,7 +138,9 @@ impl Run {
         .map_err(|e| raised(py, &e))
     }
 
-    /// The row of one node, by its name: a dict of the columns of its table.
+    /// The row of one node: its degrees, scores and positions by the names of the columns.
+    ///
+    /// Raises `UsageError` when there is no such node; its text names those beside.
     #[pyo3(signature = (name, level = "host"))]
     fn rank<'py>(&self, py: Python<'py>, name: &str, level: &str) -> PyResult<Bound<'py, PyDict>> {
         let level = parse_level(level).map_err(|e| raised(py, &e))?;

@@ -281,7 +281,7 @@ const ORDERS: [(&str, &str, Order); 3] = [
 
 #[pymethods]
 impl Ranks {
-    /// Returns the `n` nodes that come first by `pagerank`, `harmonic` or `in_degree`, as a table.
+    /// Returns the `n` nodes that come first, as a table.
     #[pyo3(signature = (n = 20, by = "pagerank"))]
     fn top(slf: &Bound<'_, Self>, py: Python<'_>, n: usize, by: &str) -> PyResult<Table> {
         let ranks: &Table = slf.as_super().get();

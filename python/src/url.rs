@@ -16,7 +16,13 @@ use crate::pool::detached;
 /// Rows that one task covers.
 const BLOCK_ROWS: usize = 1 << 13;
 
-/// The hosts of a column of URLs.
+/// The hosts of n URLs, as people write them (`www.example.com`); a value without `://` is taken for a host.
+///
+/// Hosts come in lower case and punycode, without port or trailing dot. Null where there is none: an address without
+/// host, an IP address, a single label, a name that is none. `profile`: by whose rules, a browser's or those of
+/// Common Crawl's own job. `www`: `strip` takes a leading `www.` off where two labels remain.
+///
+/// Raises `CrawlrankError` when the column has another type.
 #[pyfunction]
 #[pyo3(signature = (urls, *, profile = "browser", www = "keep"))]
 pub(crate) fn url_host(
@@ -50,7 +56,12 @@ fn wrong(name: &str, found: &str, expected: &str) -> Error {
     Error::usage(format!("`{name}` is {found:?}, expected {expected}"))
 }
 
-/// The registered domains of a column of URLs or hosts.
+/// The registered domains of n URLs or hosts: `example.co.uk` of `https://www.example.co.uk/`.
+///
+/// Null where there is no host, or it is itself a public suffix. `private_suffixes`: whether `me.github.io` is a
+/// domain, by the private section of the public suffix list, or `github.io`.
+///
+/// Raises `CrawlrankError` when the column has another type.
 #[pyfunction]
 #[pyo3(signature = (urls, *, private_suffixes = false))]
 pub(crate) fn url_domain(urls: &Bound<'_, PyAny>, private_suffixes: bool) -> PyResult<Column> {
@@ -75,7 +86,11 @@ fn host_of(value: &[u8], options: &Options) -> Option<Host> {
     }
 }
 
-/// Host names with their labels in the opposite order.
+/// The labels of n host names in the opposite order: `com.example.www` of `www.example.com`, and back.
+///
+/// Names are not changed otherwise. Null for what has an empty label, white space or one of `/:?#@\`.
+///
+/// Raises `CrawlrankError` when the column has another type.
 #[pyfunction]
 pub(crate) fn url_reverse(hosts: &Bound<'_, PyAny>) -> PyResult<Column> {
     map(hosts, "hosts", |value, out| {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import crawlrank as cr
+from crawlrank import _core
 
 
 def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -64,6 +66,22 @@ def test_submodules_wait_until_they_are_used() -> None:
 def test_stubs_agree_with_the_module(tmp_path: Path) -> None:
     done = python("-m", "mypy.stubtest", "crawlrank", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_stubs_and_module_have_the_same_documentation() -> None:
+    def documented(node: ast.AST, owner: object) -> None:
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.FunctionDef | ast.ClassDef):
+                continue
+            documentation = ast.get_docstring(child)
+            if documentation is not None:
+                native = getattr(owner, child.name).__doc__ or ""
+                assert native.split() == documentation.split(), child.name
+            if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
+                documented(child, getattr(owner, child.name))
+
+    stubs = Path(cr.__file__).with_name("_core.pyi")
+    documented(ast.parse(stubs.read_text(encoding="utf-8")), _core)
 
 
 def test_users_of_the_stubs_type_check(tmp_path: Path) -> None:
