@@ -55,7 +55,7 @@ test-python: $(VENV)/installed ## Build a wheel, install it into the local venv,
 python: $(VENV)/installed ## Build the wheel for users into dist/
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement python/requirements-wheel.txt
 	PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV_PYTHON) -m maturin build --manifest-path python/Cargo.toml --locked \
-		--release --zig --compatibility manylinux2014 --interpreter $(VENV_PYTHON) --out dist
+		--release --strip --zig --compatibility manylinux2014 --interpreter $(VENV_PYTHON) --out dist
 
 bench: ## Print the figures of benches/README.md anew
 	$(CARGO) bench --locked
