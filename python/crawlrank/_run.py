@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
 from os import PathLike, fspath
 
 from crawlrank import _core
+
+TYPE_CHECKING = False  # that of `typing`, without its import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _FLAGS = ("edge_pages", "private_suffixes", "no_harmonic", "strict")
 

@@ -39,8 +39,11 @@ from crawlrank._core import robots_parse as parse
 from crawlrank._core import robots_rules as rules
 from crawlrank._core import robots_signals as signals
 from crawlrank._core import robots_sitemaps as sitemaps
-from crawlrank._protego import Protego
-from crawlrank._robotparser import RobotFileParser
+
+TYPE_CHECKING = False  # that of `typing`, without its import
+if TYPE_CHECKING:
+    from crawlrank._protego import Protego
+    from crawlrank._robotparser import RobotFileParser
 
 __all__ = [
     "Access",
@@ -66,3 +69,20 @@ __all__ = [
     "signals",
     "sitemaps",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Imports a stand-in when it is first used."""
+    if name == "Protego":
+        from crawlrank import _protego
+
+        return _protego.Protego
+    if name == "RobotFileParser":
+        from crawlrank import _robotparser
+
+        return _robotparser.RobotFileParser
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

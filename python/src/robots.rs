@@ -15,7 +15,7 @@ use crawlrank_robots as robots;
 use crawlrank_robots::{AgentRules, ContentUse, Fetch, ParseOptions};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyByteArray, PyBytes, PyList, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PyString, PyTuple};
 
 use crate::arrow::{Column, import, is_arrow};
 use crate::error::raised;
@@ -119,6 +119,10 @@ pub(crate) fn robots_from_response(
         robots::Access::DisallowAll => AccessBy::Status(robots::Access::DisallowAll),
     };
     Ok(Access { access, fresh_for })
+}
+
+fn decide(rules: &AgentRules, url: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(rules.allowed(&*contents(url, "urls")?))
 }
 
 /// The bytes of a body: text as UTF-8, and what is no text (a lone surrogate) as U+FFFD.
@@ -242,6 +246,11 @@ impl RobotsTxt {
     ) -> PyResult<Bound<'py, PyAny>> {
         let agent = agent.to_string_lossy();
         let rules = self.rules(&agent);
+        // Lists first: to find that something has no attribute takes longer than some answers.
+        if let Ok(urls) = urls.cast::<PyList>() {
+            let answers = urls.iter().map(|url| decide(&rules, &url));
+            return Ok(PyList::new(py, answers.collect::<PyResult<Vec<_>>>()?)?.into_any());
+        }
         if is_arrow(urls)? {
             let urls = import(urls, "urls")?;
             let rules = &*rules;
@@ -251,13 +260,8 @@ impl RobotsTxt {
         if urls.is_instance_of::<PyString>() || urls.is_instance_of::<PyBytes>() {
             return Err(PyTypeError::new_err("`urls` is one URL, expected several"));
         }
-        let answers = PyList::empty(py);
-        for url in urls.try_iter()? {
-            let url = url?;
-            let allowed = rules.allowed(&*contents(&url, "urls")?);
-            answers.append(PyBool::new(py, allowed))?;
-        }
-        Ok(answers.into_any())
+        let answers = urls.try_iter()?.map(|url| decide(&rules, &url?));
+        Ok(PyList::new(py, answers.collect::<PyResult<Vec<_>>>()?)?.into_any())
     }
 
     /// Decides a URL, and says why. Slower than `allowed` by far.

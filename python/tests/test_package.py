@@ -58,7 +58,9 @@ def test_import_takes_at_most_15_milliseconds() -> None:
 def test_submodules_wait_until_they_are_used() -> None:
     code = "import sys, crawlrank as cr; print('crawlrank.robots' in sys.modules, cr.robots.__name__)"
     assert python("-I", "-c", code).stdout.split() == ["False", "crawlrank.robots"]
-    assert "robots" in dir(cr)
+    assert "robots" in dir(cr) and "Protego" in dir(cr.robots)
+    code = "import sys, crawlrank.robots; print({'crawlrank._protego', 'datetime'} & sys.modules.keys())"
+    assert python("-I", "-c", code).stdout == "set()\n"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         cr.nothing  # type: ignore[attr-defined]  # noqa: B018
 
