@@ -14,7 +14,7 @@ OUT ?= out
 # wheel would undo each other's build.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test format lint test-rust test-python python bench fuzz clean
+.PHONY: help demo test format lint test-rust test-python docs python reference bench fuzz clean
 .NOTPARALLEL:
 
 help: ## Say what there is
@@ -24,7 +24,7 @@ demo: ## Build the release program and run the whole job on its embedded sample
 	$(CARGO) build --release --locked
 	$(CARGO) run --release --locked --quiet -- demo --out "$(OUT)"
 
-test: format lint test-rust test-python ## Prove that it works: all that follows up to `python`
+test: format lint test-rust test-python docs ## Prove that it works: all that follows up to `python`
 
 format: $(VENV)/installed ## Check the format of Rust and Python
 	@if $(CARGO) fmt --version >/dev/null 2>&1; \
@@ -32,6 +32,8 @@ format: $(VENV)/installed ## Check the format of Rust and Python
 	else echo 'skipped: cargo fmt is not installed'; fi
 	$(VENV_PYTHON) -m ruff format --check python
 	$(VENV_PYTHON) -m ruff check python
+	$(VENV_PYTHON) -m ruff format --check --config python/pyproject.toml docs
+	$(VENV_PYTHON) -m ruff check --config python/pyproject.toml docs
 
 lint: ## Run clippy, where it is installed
 	@if $(CARGO) clippy --version >/dev/null 2>&1; \
@@ -52,10 +54,20 @@ test-python: $(VENV)/installed ## Build a wheel, install it into the local venv,
 		$(VENV)/wheels/*.whl
 	$(VENV_PYTHON) -m pytest --config-file python/pyproject.toml --numprocesses auto python/tests
 
+# Strict: a link that leads nowhere fails. Nothing is compiled: what comes from Rust is in docs/, and `test` keeps it so.
+docs: $(VENV)/installed ## Build the documentation as a site: target/site/index.html
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement docs/site/requirements.txt
+	$(VENV_PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir target/site-cache \
+		. target/site
+	@echo target/site/index.html
+
 python: $(VENV)/installed ## Build the wheel for users into dist/
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement python/requirements-wheel.txt
 	PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV_PYTHON) -m maturin build --manifest-path python/Cargo.toml --locked \
 		--release --strip --zig --compatibility manylinux2014 --interpreter $(VENV_PYTHON) --out dist
+
+reference: ## Make docs/tables.md and docs/commands.md anew, from the schemas and the flags
+	CRAWLRANK_WRITE_REFERENCE=1 $(CARGO) test --locked --test main -- reference::
 
 bench: ## Print the figures of benches/README.md anew
 	$(CARGO) bench --locked

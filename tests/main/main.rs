@@ -4,6 +4,7 @@ mod graph_commands;
 mod links_commands;
 mod program;
 mod real_data;
+mod reference;
 mod report;
 mod robots_commands;
 mod run;
