@@ -108,7 +108,7 @@ pub enum Command {
     /// Run the whole job on the embedded sample
     Demo(commands::demo::Demo),
     /// Say what a run would take; change nothing
-    Plan(commands::plan::Plan),
+    Plan(Box<commands::plan::Plan>),
     /// Shards to graph to ranks to Parquet; the same command again resumes
     Run(Box<commands::run::Run>),
     /// Say what is done, what failed and why; works on a live run
