@@ -14,24 +14,24 @@ OUT ?= out
 # wheel would undo each other's build.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test format lint test-rust test-python docs python reference bench fuzz clean
+.PHONY: help demo test format lint test-rust test-python test-notebooks notebooks wheel-in-venv docs python reference bench fuzz clean
 .NOTPARALLEL:
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Build the release program and run the whole job on its embedded sample
 	$(CARGO) build --release --locked
 	$(CARGO) run --release --locked --quiet -- demo --out "$(OUT)"
 
-test: format lint test-rust test-python docs ## Prove that it works: all that follows up to `python`
+test: format lint test-rust test-python test-notebooks docs ## Prove that it works: all that follows up to `python`
 
 format: $(VENV)/installed ## Check the format of Rust and Python
 	@if $(CARGO) fmt --version >/dev/null 2>&1; \
 	then echo '$(CARGO) fmt --all --check' && $(CARGO) fmt --all --check; \
 	else echo 'skipped: cargo fmt is not installed'; fi
-	$(VENV_PYTHON) -m ruff format --check python
-	$(VENV_PYTHON) -m ruff check python
+	$(VENV_PYTHON) -m ruff format --check python notebooks
+	$(VENV_PYTHON) -m ruff check python notebooks
 	$(VENV_PYTHON) -m ruff format --check --config python/pyproject.toml docs
 	$(VENV_PYTHON) -m ruff check --config python/pyproject.toml docs
 
@@ -46,13 +46,19 @@ test-rust: ## Run Rust tests (by nextest where it is installed) and the examples
 	else echo '$(CARGO) test' && $(CARGO) test --workspace --locked --no-fail-fast --lib --bins --tests; fi
 	$(CARGO) test --workspace --locked --doc
 
-test-python: $(VENV)/installed ## Build a wheel, install it into the local venv, run its tests
+test-python: wheel-in-venv ## Build a wheel, install it into the local venv, run its tests
+	$(VENV_PYTHON) -m pytest --config-file python/pyproject.toml --numprocesses auto python/tests
+
+test-notebooks: wheel-in-venv $(VENV)/notebooks ## Run the notebooks, and compare their cells with the .ipynb beside them
+	rm -rf out/notebooks
+	$(VENV_PYTHON) notebooks/export.py --check
+
+wheel-in-venv: $(VENV)/installed
 	rm -rf $(VENV)/wheels
 	$(VENV_PYTHON) -m maturin build --manifest-path python/Cargo.toml --locked --profile dev --strip \
 		--compatibility linux --compression-method stored --interpreter $(VENV_PYTHON) --out $(VENV)/wheels
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall \
 		$(VENV)/wheels/*.whl
-	$(VENV_PYTHON) -m pytest --config-file python/pyproject.toml --numprocesses auto python/tests
 
 # Strict: a link that leads nowhere fails. Nothing is compiled: what comes from Rust is in docs/, and `test` keeps it so.
 docs: $(VENV)/installed ## Build the documentation as a site: target/site/index.html
@@ -65,6 +71,11 @@ python: $(VENV)/installed ## Build the wheel for users into dist/
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement python/requirements-wheel.txt
 	PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV_PYTHON) -m maturin build --manifest-path python/Cargo.toml --locked \
 		--release --strip --zig --compatibility manylinux2014 --interpreter $(VENV_PYTHON) --out dist
+
+notebooks: wheel-in-venv $(VENV)/notebooks ## Run the notebooks over a fresh sample, and write the .ipynb beside them
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement notebooks/requirements-export.txt
+	rm -rf out/notebooks
+	$(VENV_PYTHON) notebooks/export.py
 
 reference: ## Make docs/tables.md and docs/commands.md anew, from the schemas and the flags
 	CRAWLRANK_WRITE_REFERENCE=1 $(CARGO) test --locked --test main -- reference::
@@ -93,4 +104,8 @@ $(VENV)/installed: python/requirements-dev.txt
 		|| { echo 'Python has no venv here: sudo apt-get install -y python3-venv'; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement python/requirements-dev.txt
+	touch $@
+
+$(VENV)/notebooks: notebooks/requirements.txt $(VENV)/installed
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement notebooks/requirements.txt
 	touch $@
