@@ -14,7 +14,7 @@ OUT ?= out
 # wheel would undo each other's build.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
-.PHONY: help demo test format lint test-rust test-python test-notebooks notebooks wheel-in-venv docs python reference bench fuzz clean
+.PHONY: help demo test format lint test-rust test-python test-notebooks notebooks test-slow wheel-in-venv docs python reference bench fuzz clean
 .NOTPARALLEL:
 
 help: ## Say what there is
@@ -37,7 +37,8 @@ format: $(VENV)/installed ## Check the format of Rust and Python
 
 lint: ## Run clippy, where it is installed
 	@if $(CARGO) clippy --version >/dev/null 2>&1; \
-	then echo '$(CARGO) clippy' && $(CARGO) clippy --workspace --all-targets --locked -- -D warnings; \
+	then echo '$(CARGO) clippy' && $(CARGO) clippy --workspace --all-targets --locked -- -D warnings \
+		&& $(CARGO) clippy --package crawlrank-analysis --features python --locked -- -D warnings; \
 	else echo 'skipped: cargo clippy is not installed'; fi
 
 test-rust: ## Run Rust tests (by nextest where it is installed) and the examples in the documentation
@@ -59,6 +60,9 @@ wheel-in-venv: $(VENV)/installed
 		--compatibility linux --compression-method stored --interpreter $(VENV_PYTHON) --out $(VENV)/wheels
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall \
 		$(VENV)/wheels/*.whl
+
+test-slow: wheel-in-venv ## Prove, too, that a user's Rust file compiles and counts right (a minute of compiling at first)
+	CRAWLRANK_RUST_CACHE="$(CURDIR)/$(VENV)/rust" $(VENV_PYTHON) -m pytest --config-file python/pyproject.toml -m slow python/tests
 
 # Strict: a link that leads nowhere fails. Nothing is compiled: what comes from Rust is in docs/, and `test` keeps it so.
 docs: $(VENV)/installed ## Build the documentation as a site: target/site/index.html
