@@ -216,7 +216,10 @@ impl Run {
     fn files(&self, manifest: &Manifest, name: &str) -> Result<Vec<PathBuf>> {
         let Some(output) = manifest.outputs.get(name) else {
             let found = format!("the run has no `{name}`");
-            let remedy = "finish the run, with the level in question, by `crawlrank run`";
+            let remedy = match name {
+                "tables/robots.parquet" => "make it by `crawlrank robots survey … --out` this run",
+                _ => "finish the run, with the level in question, by `crawlrank run`",
+            };
             return Err(Error::usage(found).at(self.directory.root()).remedy(remedy));
         };
         let mut files = Vec::new();
