@@ -157,7 +157,7 @@ def test_errors_are_of_the_kind_of_the_exit(shards: Path, tmp_path: Path, run: c
 def test_a_second_run_on_the_same_directory_is_refused(shards: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     out.mkdir()
-    with open(out / "run.lock", "w") as lock:  # as a run that is at work holds it
+    with (out / "run.lock").open("w") as lock:  # as a run that is at work holds it
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(cr.LockedError) as caught:
             cr.run(*wat(shards), out=out, harmonic_log2m=14)
