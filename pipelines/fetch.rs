@@ -120,7 +120,10 @@ fn follow(named: &Url, options: &FetchOptions) -> std::result::Result<Fetched, F
         let left = options.timeout.saturating_sub(started.elapsed());
         // Nothing left means no time, and no limit to the library.
         let left = left.max(Duration::from_millis(1));
-        let call = agent.get(url.as_str()).config().timeout_global(Some(left));
+        let request = agent
+            .get(url.as_str())
+            .header("Accept-Encoding", "identity");
+        let call = request.config().timeout_global(Some(left));
         let mut response = call.build().call().map_err(|e| failure(&e))?;
         let status = response.status().as_u16();
         let header = |name: &str| {

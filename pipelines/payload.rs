@@ -18,8 +18,9 @@ pub fn content<'a, 'h>(
     max_bytes: usize,
 ) -> Option<Cow<'a, [u8]>> {
     let is_chunked = transfer.any(|coding| coding.to_ascii_lowercase().ends_with(b"chunked"));
-    let mut content = match is_chunked.then(|| without_chunks(body)).flatten() {
-        Some(whole) => Cow::Owned(whole),
+    // A body that begins as no chunk was stored without them.
+    let mut content = match is_chunked.then(|| chunks(body)).flatten() {
+        Some((content, _)) => Cow::Owned(content),
         None => Cow::Borrowed(body),
     };
     let encodings: Vec<&[u8]> = encodings
@@ -53,35 +54,53 @@ fn read_whole(reader: impl Read, max_bytes: usize) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// Says whether bytes look like text of any kind: UTF-8, UTF-16 with its mark, or few control bytes.
+/// Says whether bytes are text for sure: UTF-16 with its mark, or UTF-8 with hardly a control byte. What is encoded is
+/// hardly ever either, and to take it for text would be to take a file without rules for the one that there is.
 fn is_text(bytes: &[u8]) -> bool {
     let start = &bytes[..bytes.len().min(LOOKED_AT)];
     let is_control =
         |byte: &&u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
     let controls = start.iter().filter(is_control).count();
     let is_utf16 = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
-    // Of random bytes one in nine is a control.
-    is_utf16 || controls * 20 <= start.len()
+    let is_utf8 = match std::str::from_utf8(start) {
+        Ok(_) => true,
+        Err(e) => e.error_len().is_none(), // cut within a character
+    };
+    is_utf16 || is_utf8 && controls * 20 <= start.len()
 }
 
 /// Takes the chunks off a body (RFC 9112, section 7.1); `None` when they are not whole.
-pub fn without_chunks(mut body: &[u8]) -> Option<Vec<u8>> {
+pub fn without_chunks(body: &[u8]) -> Option<Vec<u8>> {
+    chunks(body).and_then(|(content, is_whole)| is_whole.then_some(content))
+}
+
+/// What the chunks of a body hold, of a cut or damaged one up to there, and whether they are whole; `None` when it does
+/// not begin with a chunk.
+fn chunks(body: &[u8]) -> Option<(Vec<u8>, bool)> {
     let mut content = Vec::new();
-    loop {
-        let end = body.iter().position(|&byte| byte == b'\n')?;
-        let line = std::str::from_utf8(&body[..end]).ok()?;
-        let size = line.split(';').next().unwrap_or_default().trim();
-        let size = usize::from_str_radix(size, 16).ok()?;
-        body = &body[end + 1..];
-        if size == 0 {
-            return Some(content);
-        }
-        content.extend_from_slice(body.get(..size)?);
-        body = &body[size..];
-        body = body
+    let (mut size, mut rest) = chunk_size(body)?;
+    while size > 0 {
+        let chunk = &rest[..rest.len().min(size)];
+        content.extend_from_slice(chunk);
+        rest = &rest[chunk.len()..];
+        let line_end = rest
             .strip_prefix(b"\r\n")
-            .or_else(|| body.strip_prefix(b"\n"))?;
+            .or_else(|| rest.strip_prefix(b"\n"));
+        match line_end.and_then(chunk_size) {
+            Some(next) => (size, rest) = next,
+            None => return Some((content, false)),
+        }
     }
+    Some((content, true))
+}
+
+/// The size that the line at the start of a chunk tells, and what follows the line.
+fn chunk_size(body: &[u8]) -> Option<(usize, &[u8])> {
+    let end = body.iter().position(|&byte| byte == b'\n')?;
+    let line = std::str::from_utf8(&body[..end]).ok()?;
+    let size = line.split(';').next().unwrap_or_default().trim();
+    let size = usize::from_str_radix(size, 16).ok()?;
+    Some((size, &body[end + 1..]))
 }
 
 #[cfg(test)]
@@ -138,6 +157,25 @@ mod tests {
         }
         let whole = gzip(TEXT);
         assert_eq!(decoded(&whole[..whole.len() - 9], "", "gzip", 1000), None);
+    }
+
+    /// Of a body that was cut within its chunks the rules before the cut count, without the lines that tell sizes.
+    #[test]
+    fn cut_chunks_are_read_to_the_cut() {
+        for (body, expected) in [
+            (&b"5\r\nUser-\r\n6\r\nagent:\r\n"[..], &b"User-agent:"[..]),
+            (b"5\r\nUser-\r\n40\r\nagent:", b"User-agent:"),
+            (b"5\r\nUser-\r\nzz\r\nagent:", b"User-"),
+        ] {
+            assert_eq!(decoded(body, "chunked", "", 1000).unwrap(), expected);
+        }
+    }
+
+    /// Compressed bytes that hold few controls are no text all the same.
+    #[test]
+    fn encoded_bytes_that_look_printable_are_not_taken_for_text() {
+        let printable = [0x8b, 0x0b, 0x80, b'a', b'b', b'c', 0xc3, 0x28].repeat(4);
+        assert_eq!(decoded(&printable, "", "br", 1000), None);
     }
 
     #[test]

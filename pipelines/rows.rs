@@ -238,7 +238,11 @@ fn cell(value: &Value) -> String {
 
 /// JSON whose strings hold no invisible or reordering character: those become `\u` escapes, so that the value stays the same.
 fn json(value: &Value) -> String {
-    let text = value.to_string();
+    json_shown(value.to_string())
+}
+
+/// The same of JSON that is text already.
+pub(crate) fn json_shown(text: String) -> String {
     if text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
         return text;
     }

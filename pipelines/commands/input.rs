@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
 use crate::cli::Context;
 use crate::error::{Error, Exit, Result};
 use crate::escape::escaped;
@@ -124,4 +127,20 @@ pub(super) fn progress_over(
         .sum();
     (bytes >= SHOWN_FROM && context.progress != Show::Nothing)
         .then(|| Progress::start(context.progress, stage, "bytes", bytes))
+}
+/// Waits until stdin has something to read, its end too; a stop on request ends the wait.
+pub(super) fn wait_for_stdin(interrupt: &Interrupt) -> Result<()> {
+    let look_every = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
+    loop {
+        interrupt.check()?;
+        let stdin = std::io::stdin();
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&look_every)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            // Where nobody can tell, reading does.
+            Ok(_) | Err(_) => return Ok(()),
+        }
+    }
 }

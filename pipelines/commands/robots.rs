@@ -13,11 +13,12 @@ use clap::{Args, Subcommand};
 use crawlrank_robots::{Access, Fetch, ParseOptions};
 use url::Url;
 
-use super::input::{cannot_open, check_file, is_stdin};
+use super::input::{cannot_open, check_file, is_stdin, wait_for_stdin};
 use crate::cli::{Context, say};
 use crate::error::{Error, Exit, Result, quoted};
 use crate::escape::escaped;
 use crate::fetch::{self, FetchOptions};
+use crate::interrupt::Interrupt;
 use crate::payload;
 use crate::recipe::Size;
 
@@ -111,7 +112,7 @@ impl Question<'_> {
         match self.file {
             Some(file) => Ok(Answer {
                 status: Some(200),
-                body: read_file(file, parse.max_bytes)?,
+                body: read_file(file, parse.max_bytes, &context.interrupt)?,
             }),
             None => fetch_answer(&web_address(self.url, true)?, parse, context),
         }
@@ -130,6 +131,12 @@ fn web_address(text: &str, fetches: bool) -> Result<Url> {
     if url.host_str().is_none_or(str::is_empty) {
         return Err(bad("has no host"));
     }
+    // Rules are compared with the address as it is given, and a browser would ask for another one.
+    let after_scheme = text.get(url.scheme().len()..).unwrap_or_default();
+    let authority = after_scheme.strip_prefix("://").unwrap_or("/");
+    if authority.starts_with('/') || text.contains(['\\', '\t', '\n', '\r']) {
+        return Err(bad(&format!("is asked for as {}", quoted(url.as_str()))).remedy("give that"));
+    }
     match url.scheme() {
         "http" | "https" => Ok(url),
         _ if fetches => Err(bad("is neither http nor https")),
@@ -138,17 +145,33 @@ fn web_address(text: &str, fetches: bool) -> Result<Url> {
 }
 
 /// Reads as much of a file as the parser wants, and a byte more, which tells it that there is more.
-fn read_file(file: &Path, max_bytes: usize) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
+fn read_file(file: &Path, max_bytes: usize, interrupt: &Interrupt) -> Result<Vec<u8>> {
     let limit = max_bytes as u64 + 1;
     let read = match is_stdin(file) {
-        true => io::stdin().lock().take(limit).read_to_end(&mut body),
-        false => File::open(file)
-            .map_err(|e| cannot_open(file, &e))?
-            .take(limit)
-            .read_to_end(&mut body),
+        true => return read_stdin(max_bytes + 1, interrupt),
+        false => File::open(file).map_err(|e| cannot_open(file, &e))?,
     };
-    read.map_err(|e| Error::io(file, &e))?;
+    let mut body = Vec::new();
+    read.take(limit)
+        .read_to_end(&mut body)
+        .map_err(|e| Error::io(file, &e))?;
+    Ok(body)
+}
+
+/// Reads stdin, at most so many bytes, and stops on request.
+fn read_stdin(max_bytes: usize, interrupt: &Interrupt) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    let mut piece = [0; 1 << 16];
+    while body.len() < max_bytes {
+        wait_for_stdin(interrupt)?;
+        let room = piece.len().min(max_bytes - body.len());
+        match io::stdin().read(&mut piece[..room]) {
+            Ok(0) => break,
+            Ok(read) => body.extend_from_slice(&piece[..read]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::io(Path::new("-"), &e)),
+        }
+    }
     Ok(body)
 }
 
@@ -176,7 +199,7 @@ fn fetch_answer(url: &Url, parse: &ParseOptions, context: &Context) -> Result<An
                     (answer.status, answer.body) = (Some(fetched.status), body.into_owned());
                     return Ok(answer);
                 }
-                None => "its encoding was not asked for".to_owned(),
+                None => "its encoding cannot be read".to_owned(),
             }
         }
         Ok(fetched) => {

@@ -42,6 +42,9 @@ use crate::error::{Error, Result};
 const BATCH_FILES: usize = 1024;
 const BATCH_BYTES: usize = 32 << 20;
 
+/// Bytes of a decision beside its URL: file, agent, offset of the URL, line.
+const DECISION_BYTES: usize = 32;
+
 /// Files of a column, parsed.
 pub struct Files<'a> {
     bodies: Texts<'a>,
@@ -139,9 +142,10 @@ impl<'a> Files<'a> {
     ) -> Result<RecordBatch> {
         let num_urls: usize = rows.clone().map(|row| urls.places(row).len()).sum();
         let expected = num_urls * agents.len();
+        let text_bytes: usize = rows.clone().map(|row| urls.bytes(row) * agents.len()).sum();
         let mut files = Vec::with_capacity(expected);
         let mut keys = Vec::with_capacity(expected);
-        let mut texts = StringBuilder::with_capacity(expected, expected * 64);
+        let mut texts = StringBuilder::with_capacity(expected, text_bytes);
         let mut allowed = BooleanBufferBuilder::new(expected);
         let mut found_lines = Vec::with_capacity(if lines { expected } else { 0 });
         let mut answers = Vec::new();
@@ -336,8 +340,10 @@ impl<'a> Files<'a> {
     /// None that a user could meet.
     pub fn signals<S: AsRef<str> + Sync>(&self, agents: &[S]) -> Result<Vec<RecordBatch>> {
         let names = dictionary(agents);
+        // Each agent of a file may be told the same.
+        let body_bytes = |row| self.bodies.get(row).map_or(0, <[u8]>::len);
         self.batches(
-            |_| 0,
+            |row| body_bytes(row).saturating_mul(agents.len()),
             |rows| {
                 let (mut files, mut keys) = (Vec::new(), Vec::new());
                 let (mut search, mut input, mut train) = (Vec::new(), Vec::new(), Vec::new());
@@ -585,10 +591,10 @@ impl<'a> Urls<'a> {
         }
     }
 
-    /// Bytes of a row's URLs.
+    /// Bytes that the decisions of a row's URLs take for one agent.
     fn bytes(&self, row: usize) -> usize {
         self.places(row)
-            .map(|at| self.texts.get(at).map_or(0, <[u8]>::len))
+            .map(|at| DECISION_BYTES + self.texts.get(at).map_or(0, <[u8]>::len))
             .sum()
     }
 }

@@ -129,7 +129,7 @@ fn milliseconds_since_1970(date: &[u8]) -> Option<i64> {
         && (1..=days_of(year, month)).contains(&day)
         && hour < 24
         && minute < 60
-        && second <= 60; // a leap second
+        && second < 60;
     if !in_range {
         return None;
     }

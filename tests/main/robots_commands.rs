@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -78,6 +79,11 @@ fn what_is_no_question_leaves_by_2() {
         &["check", " ", "https://a.example/", &robots],
         &["check", "CCBot", "a.example", &robots],
         &["check", "CCBot", "https://", &robots],
+        // A browser asks for other addresses than these.
+        &["check", "CCBot", r"https://a.example\private", &robots],
+        &["check", "CCBot", "https:/a.example/private", &robots],
+        &["check", "CCBot", "https:///a.example/private", &robots],
+        &["check", "CCBot", "https://a.example/pri\tvate", &robots],
         &["check", "CCBot", "/x"],
         &["check", "CCBot", "ftp://a.example/x"],
         &["check", "CCBot", "https://a.example/", "no-such-file"],
@@ -125,10 +131,35 @@ fn cases_are_answered_one_by_one_while_they_come() {
     assert_eq!(ask(&case("https://a.example/private")), expected);
     assert!(ask(b"\xff")["error"].is_string());
     assert!(ask(b"")["error"].is_string());
+    assert!(ask(br#"["a", null, "b", "/"]"#)["error"].is_string());
     let open = ask(&case("/private/open"));
     assert_eq!((&open["allowed"], &open["line"]), (&json!(true), &json!(3)));
     drop(questions);
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// Whoever waits for stdin can be stopped.
+#[test]
+fn a_stop_is_heard_while_stdin_is_silent() {
+    for arguments in [&["check", "--jsonl"][..], &["check", "CCBot", "/x", "-"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_crawlrank"))
+            .arg("robots")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let _silent = child.stdin.take().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+        let ended = child.wait().unwrap();
+        // On a machine so slow that nobody listened yet, the signal itself ends the process.
+        let is_stopped = ended.code() == Some(143) || ended.signal() == Some(15);
+        assert!(is_stopped, "{arguments:?}: {ended}");
+    }
 }
 
 #[test]

@@ -11,8 +11,10 @@ use crawlrank_robots::{ParseOptions, RobotsTxt};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
+use super::super::input::wait_for_stdin;
 use crate::cli::Context;
 use crate::error::{Error, Exit, Result};
+use crate::rows::json_shown;
 
 /// Longest line that is taken for a case.
 const LONGEST_LINE: usize = 64 << 20;
@@ -50,7 +52,7 @@ struct NoAnswer {
 pub(super) fn run(parse: &ParseOptions, context: &Context) -> Result<Exit> {
     let input = BufReader::with_capacity(BUFFER_BYTES, io::stdin().lock());
     let output = io::BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
-    answer_all(input, output, parse, &|| context.interrupt.check())?;
+    answer_all(input, output, parse, &|| wait_for_stdin(&context.interrupt))?;
     Ok(Exit::Done)
 }
 
@@ -58,11 +60,10 @@ fn answer_all(
     mut input: BufReader<impl io::Read>,
     mut output: impl Write,
     parse: &ParseOptions,
-    check_interrupt: &dyn Fn() -> Result<()>,
+    wait: &dyn Fn() -> Result<()>,
 ) -> Result<()> {
     let mut line = Vec::new();
     loop {
-        check_interrupt()?;
         if !input.buffer().contains(&b'\n') {
             // Who asks may be waiting for what was answered so far.
             match output.flush() {
@@ -70,7 +71,7 @@ fn answer_all(
                 flushed => flushed.map_err(cannot_write)?,
             }
         }
-        let read = read_line(&mut input, &mut line).map_err(|e| Error::io(Path::new("-"), &e))?;
+        let read = read_line(&mut input, &mut line, wait)?;
         let answer = match read {
             Read::End => break,
             Read::Line => answer(&line, parse),
@@ -102,15 +103,22 @@ enum Read {
     End,
 }
 
-/// Reads the next line without its end. What is too long is passed over.
-fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Read> {
+/// Reads the next line without its end. What is too long is passed over. `wait` returns when there is something to read.
+fn read_line(
+    input: &mut BufReader<impl io::Read>,
+    line: &mut Vec<u8>,
+    wait: &dyn Fn() -> Result<()>,
+) -> Result<Read> {
     line.clear();
     let (mut is_empty, mut is_too_long) = (true, false);
     loop {
+        if input.buffer().is_empty() {
+            wait()?;
+        }
         let buffer = match input.fill_buf() {
             Ok(buffer) => buffer,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e),
+            Err(e) => return Err(Error::io(Path::new("-"), &e)),
         };
         if buffer.is_empty() {
             break;
@@ -139,6 +147,9 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Read> {
 
 fn answer(line: &[u8], parse: &ParseOptions) -> std::result::Result<String, String> {
     let text = std::str::from_utf8(line).map_err(|e| format!("not UTF-8: {e}"))?;
+    if !text.trim_start().starts_with('{') {
+        return Err("not a case: expected an object".to_owned());
+    }
     let case: Case = serde_json::from_str(text).map_err(|e| format!("not a case: {e}"))?;
     let body = match (&case.robots_txt, &case.robots_b64) {
         (Some(text), None) => Cow::Borrowed(text.as_bytes()),
@@ -162,7 +173,7 @@ fn answer(line: &[u8], parse: &ParseOptions) -> std::result::Result<String, Stri
 }
 
 fn to_json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("an answer is plain data")
+    json_shown(serde_json::to_string(value).expect("an answer is plain data"))
 }
 
 #[cfg(test)]
