@@ -232,8 +232,11 @@ impl RunDir {
             sync_folder(folder.parent().unwrap_or(&self.root)).map_err(on)?;
         }
         sync_tree(scratch).map_err(on)?;
-        // Only an output that no manifest lists can be in the way: the remains of a run killed before its commit.
-        remove(&target)?;
+        // Only an output that no manifest lists can be in the way: the remains of a run killed before its commit, or a table
+        // that is made anew, which is there until the new one is.
+        if fs::symlink_metadata(&target).is_ok_and(|found| found.is_dir()) {
+            remove(&target)?;
+        }
         fs::rename(scratch, &target).map_err(on)?;
         sync_folder(folder).map_err(on)
     }
