@@ -33,7 +33,9 @@ pub fn known() -> Vec<KnownAgent> {
 pub fn from_flag(flag: &str) -> Result<Vec<KnownAgent>> {
     let path = Path::new(flag);
     if path.is_file() {
-        let text = fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
+        let bytes = fs::read(path).map_err(|e| Error::io(path, &e))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|e| Error::usage(format!("not UTF-8: {e}")).at(path))?;
         return parse(&text).map_err(|found| Error::usage(found).at(path));
     }
     parse(&flag.replace(',', "\n")).map_err(|found| {

@@ -135,9 +135,7 @@ impl Place {
         if !scratch.exists() {
             run::remove(&run.tmp())?;
         }
-        for folder in [&scratch, &run.output("tables")] {
-            fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
-        }
+        fs::create_dir_all(&scratch).map_err(|e| Error::cannot_create(&scratch, &e))?;
         Ok(Place {
             run,
             commits,
