@@ -207,6 +207,50 @@ impl ShardFlags {
     }
 }
 
+/// Flags of which links count, and how they are read. Each replaces what the recipe says.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LinkFlags {
+    /// Shards links are read from
+    #[arg(long, value_enum)]
+    pub kind: Option<Kind>,
+    /// How link addresses are read
+    #[arg(long, value_enum)]
+    pub profile: Option<ProfileName>,
+    /// What becomes of a leading `www.` of hosts
+    #[arg(long, value_enum)]
+    pub www: Option<WwwRule>,
+    /// Links with these rel values do not count: nofollow, ugc, sponsored
+    #[arg(long, value_delimiter = ',', value_name = "RELS")]
+    pub exclude_rel: Option<Vec<String>>,
+    /// Only links of these kinds count: a, img, script, redirect, …
+    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+    pub only_kind: Option<Vec<String>>,
+    /// Links read of a page
+    #[arg(long, value_name = "N")]
+    pub max_links: Option<usize>,
+    /// Longest address
+    #[arg(long, value_name = "SIZE")]
+    pub max_url: Option<Size>,
+}
+
+impl LinkFlags {
+    /// Replaces what the recipe says of it.
+    pub fn replace(&self, recipe: &mut Recipe) {
+        macro_rules! take {
+            ($($field:ident),*) => { $(if let Some(value) = &self.$field { recipe.$field = value.clone(); })* };
+        }
+        take!(
+            kind,
+            profile,
+            www,
+            exclude_rel,
+            only_kind,
+            max_links,
+            max_url
+        );
+    }
+}
+
 /// Flags of a ranking. Each replaces what the recipe says.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RankingFlags {
@@ -242,21 +286,9 @@ pub struct RecipeFlags {
     /// Graphs to build
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LEVELS")]
     pub level: Option<Vec<Level>>,
-    /// Shards links are read from
-    #[arg(long, value_enum)]
-    pub kind: Option<Kind>,
-    /// How link addresses are read
-    #[arg(long, value_enum)]
-    pub profile: Option<ProfileName>,
-    /// What becomes of a leading `www.`
-    #[arg(long, value_enum)]
-    pub www: Option<WwwRule>,
-    /// Links with these rel values make no edge: nofollow, ugc, sponsored
-    #[arg(long, value_delimiter = ',', value_name = "RELS")]
-    pub exclude_rel: Option<Vec<String>>,
-    /// Only links of these kinds make edges: a, img, script, redirect, …
-    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
-    pub only_kind: Option<Vec<String>>,
+    /// Which links
+    #[command(flatten)]
+    pub links: LinkFlags,
     /// Edges carry the number of pages that hold them
     #[arg(long)]
     pub edge_pages: bool,
@@ -269,12 +301,6 @@ pub struct RecipeFlags {
     /// How shards are read
     #[command(flatten)]
     pub reading: ShardFlags,
-    /// Links read of a page
-    #[arg(long, value_name = "N")]
-    pub max_links: Option<usize>,
-    /// Longest address
-    #[arg(long, value_name = "SIZE")]
-    pub max_url: Option<Size>,
 }
 
 impl RecipeFlags {
@@ -284,11 +310,8 @@ impl RecipeFlags {
             Some(path) => Recipe::open(path)?,
             None => Recipe::default(),
         };
-        macro_rules! take {
-            ($($field:ident),*) => { $(if let Some(value) = &self.$field { recipe.$field = value.clone(); })* };
-        }
-        take!(level, kind, profile, www, exclude_rel, only_kind);
-        take!(max_links, max_url);
+        recipe.level = self.level.clone().unwrap_or(recipe.level);
+        self.links.replace(&mut recipe);
         self.reading.replace(&mut recipe);
         recipe.edge_pages |= self.edge_pages;
         recipe.private_suffixes |= self.private_suffixes;

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::error::{Error, Result, quoted};
+use crate::error::{Error, Exit, Result, quoted};
 use crate::escape::escaped;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -28,6 +29,33 @@ pub struct Shard {
     pub bytes: u64,
     /// BLAKE3 of its first and last 64 KiB: tells whether it is still the same file.
     pub sample: String,
+}
+
+impl Shard {
+    /// Reads it behind a panic barrier. What is wrong with the shard itself, or with our reading of it, is logged and
+    /// stops nothing else: it is the inner error. Trouble with our own files is the outer one.
+    pub(crate) fn read_guarded<R>(
+        &self,
+        read: impl FnOnce() -> Result<R>,
+    ) -> Result<std::result::Result<R, Error>> {
+        let error = match catch_unwind(AssertUnwindSafe(read)) {
+            Ok(Ok(found)) => return Ok(Ok(found)),
+            Ok(Err(error)) if error.path() == Some(&self.path) => error,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => Error::internal("the reader panicked").at(&self.path),
+        };
+        tracing::warn!("{error}");
+        Ok(Err(error))
+    }
+
+    /// Refuses a shard that has other than the planned length when it was read to its end.
+    pub(crate) fn check_length(&self, bytes: u64) -> Result<()> {
+        if bytes == self.bytes {
+            return Ok(());
+        }
+        let changed = format!("it had {} bytes and has {bytes}", self.bytes);
+        Err(Error::new(Exit::Io, "E-CHANGED", changed).at(&self.path))
+    }
 }
 
 fn as_text<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::Ok, S::Error> {

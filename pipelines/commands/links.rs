@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::run::{budget, threads};
 use crate::accounts::Outcome;
-use crate::cli::{Context, MeansFlags, ShardFlags};
+use crate::cli::{Context, LinkFlags, MeansFlags, ShardFlags};
 use crate::error::{Exit, Result};
 use crate::links::job::{self, LinksJob};
 use crate::manifest;
 use crate::memory;
-use crate::recipe::{Kind, ProfileName, Recipe, Size, WwwRule};
+use crate::recipe::Recipe;
 use crate::rows::print_one;
 use crate::run::RunDir;
 use crate::shard;
@@ -29,33 +29,15 @@ pub struct Links {
     /// A folder for the tables; again with the same one: resumes
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Shards links are read from
-    #[arg(long, value_enum)]
-    pub kind: Option<Kind>,
-    /// How link addresses are read
-    #[arg(long, value_enum)]
-    pub profile: Option<ProfileName>,
-    /// What becomes of a leading `www.` in the columns of hosts
-    #[arg(long, value_enum)]
-    pub www: Option<WwwRule>,
-    /// Links with these rel values give no row: nofollow, ugc, sponsored
-    #[arg(long, value_delimiter = ',', value_name = "RELS")]
-    pub exclude_rel: Vec<String>,
-    /// Only links of these kinds give rows: a, img, script, redirect, …
-    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
-    pub only_kind: Vec<String>,
+    /// Which links
+    #[command(flatten)]
+    pub links: LinkFlags,
     /// Memory and threads
     #[command(flatten)]
     pub means: MeansFlags,
     /// How shards are read
     #[command(flatten)]
     pub reading: ShardFlags,
-    /// Links read of a page
-    #[arg(long, value_name = "N")]
-    pub max_links: Option<usize>,
-    /// Longest address
-    #[arg(long, value_name = "SIZE")]
-    pub max_url: Option<Size>,
 }
 
 impl Links {
@@ -87,17 +69,8 @@ impl Links {
 
     /// The flags as a recipe has them.
     fn recipe(&self) -> Recipe {
-        let default = Recipe::default();
-        let mut recipe = Recipe {
-            kind: self.kind.unwrap_or(default.kind),
-            profile: self.profile.unwrap_or(default.profile),
-            www: self.www.unwrap_or(default.www),
-            exclude_rel: self.exclude_rel.clone(),
-            only_kind: self.only_kind.clone(),
-            max_links: self.max_links.unwrap_or(default.max_links),
-            max_url: self.max_url.unwrap_or(default.max_url),
-            ..default
-        };
+        let mut recipe = Recipe::default();
+        self.links.replace(&mut recipe);
         self.means.replace(&mut recipe);
         self.reading.replace(&mut recipe);
         recipe

@@ -5,7 +5,6 @@
 //! time spent so far, two seconds at least, and never read again.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,7 +12,7 @@ use serde_json::Value;
 
 use super::{Batches, LinksOptions};
 use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::manifest::{Commits, Finished};
 use crate::memory::WorkerShare;
@@ -189,21 +188,15 @@ impl Worker<'_> {
             .tmp()
             .join(format!("links-{index:05}.parquet"));
         run::remove(&file)?;
-        let read = catch_unwind(AssertUnwindSafe(|| {
-            self.read_shard(shard, &file, &mut part.accounts)
-        }));
-        let error = match read {
-            Ok(Ok(row)) => {
+        let read = || self.read_shard(shard, &file, &mut part.accounts);
+        let error = match shard.read_guarded(read)? {
+            Ok(row) => {
                 part.accounts.shard(row);
                 part.files.push((index, file));
                 return Ok(());
             }
-            // Trouble with the shard itself stops nothing else; trouble with our own files does.
-            Ok(Err(error)) if error.path() == Some(&shard.path) => error,
-            Ok(Err(error)) => return Err(error),
-            Err(_) => Error::internal("the reader panicked").at(&shard.path),
+            Err(error) => error,
         };
-        tracing::warn!("{error}");
         run::remove(&file)?;
         part.accounts.forget()?;
         let row = ShardRow::failed(shard, &error);
@@ -241,10 +234,7 @@ impl Worker<'_> {
             }
         }
         let totals = links.totals();
-        if totals.bytes != shard.bytes {
-            let changed = format!("it had {} bytes and has {}", shard.bytes, totals.bytes);
-            return Err(Error::new(Exit::Io, "E-CHANGED", changed).at(&shard.path));
-        }
+        shard.check_length(totals.bytes)?;
         table.finish()?;
         let counts = links.counts();
         let skipped = counts.skipped.iter();

@@ -6,7 +6,6 @@
 //! are done, and the same survey goes on from there. A shard that failed gives no row.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
@@ -21,7 +20,7 @@ use super::journal::{Entry, Journal};
 use super::ranks::HostRanks;
 use super::sorted::{self, Runs, Sorter};
 use crate::accounts::{Located, Outcome, ShardRow};
-use crate::error::{self, Error, Exit, Result};
+use crate::error::{self, Result};
 use crate::fetch;
 use crate::interrupt::Interrupt;
 use crate::memory::WorkerShare;
@@ -330,9 +329,8 @@ impl Worker<'_> {
 
     /// Reads a shard behind a panic barrier: a fault of ours costs that shard, not the survey.
     fn read_shard_guarded(&mut self, shard: &Shard) -> Result<()> {
-        let read = catch_unwind(AssertUnwindSafe(|| self.read_shard(shard)));
-        let error = match read {
-            Ok(Ok((account, notes))) => {
+        let error = match shard.read_guarded(|| self.read_shard(shard))? {
+            Ok((account, notes)) => {
                 self.sorter.keep();
                 self.accounts.push(account);
                 for (note, count) in notes {
@@ -340,15 +338,9 @@ impl Worker<'_> {
                 }
                 return Ok(());
             }
-            // Trouble with the shard itself stops nothing else; trouble with our own files does.
-            Ok(Err(error)) if error.path() == Some(&shard.path) => error,
-            Ok(Err(error)) => return Err(error),
-            Err(_) => {
-                self.record = Record::default();
-                Error::internal("the reader panicked").at(&shard.path)
-            }
+            Err(error) => error,
         };
-        tracing::warn!("{error}");
+        self.record = Record::default(); // a panic may have left it half made
         self.sorter.forget()?;
         self.accounts.push(ShardRow::failed(shard, &error));
         Ok(())
@@ -382,10 +374,7 @@ impl Worker<'_> {
             }
         }
         let totals = reader.totals();
-        if totals.bytes != shard.bytes {
-            let changed = format!("it had {} bytes and has {}", shard.bytes, totals.bytes);
-            return Err(Error::new(Exit::Io, "E-CHANGED", changed).at(&shard.path));
-        }
+        shard.check_length(totals.bytes)?;
         let account = ShardRow {
             pages: found.pages,
             skipped: found.skipped,
@@ -456,6 +445,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::error::Exit;
     use crate::robots::agents;
     use crate::shard;
     use crate::synth::{self, Kind, SynthOptions};

@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -16,7 +15,7 @@ use crawlrank_warc::{Reader, Record};
 
 use super::Job;
 use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
-use crate::error::{self, Error, Exit, Result};
+use crate::error::{self, Error, Result};
 use crate::links::record::{Parsed, parse_page};
 use crate::manifest::Finished;
 use crate::memory::WorkerShare;
@@ -136,21 +135,13 @@ impl<'a> Worker<'a> {
         graphs: &Path,
         accounts: &mut AccountWriter,
     ) -> Result<ShardRow> {
-        let read = catch_unwind(AssertUnwindSafe(|| {
-            self.read_shard(shard, graphs, accounts)
-        }));
-        let error = match read {
-            Ok(Ok(row)) => return Ok(row),
-            // Trouble with the shard itself stops nothing else; trouble with our own files stops the run.
-            Ok(Err(error)) if error.path() == Some(&shard.path) => error,
-            Ok(Err(error)) => return Err(error),
-            Err(_) => {
-                self.page = Page::new(self.job.recipe.link_options());
-                self.record = Record::default();
-                Error::internal("the reader panicked").at(&shard.path)
-            }
+        let error = match shard.read_guarded(|| self.read_shard(shard, graphs, accounts))? {
+            Ok(row) => return Ok(row),
+            Err(error) => error,
         };
-        tracing::warn!("{error}");
+        // A panic may have left them half made.
+        self.page = Page::new(self.job.recipe.link_options());
+        self.record = Record::default();
         run::remove(graphs)?;
         accounts.forget()?;
         accounts.fault(&FaultRow::failed(shard, &error))?;
@@ -194,10 +185,7 @@ impl<'a> Worker<'a> {
             self.read_page(&mut builders, &mut found)?;
         }
         let totals = reader.totals();
-        if totals.bytes != shard.bytes {
-            let changed = format!("it had {} bytes and has {}", shard.bytes, totals.bytes);
-            return Err(Error::new(Exit::Io, "E-CHANGED", changed).at(&shard.path));
-        }
+        shard.check_length(totals.bytes)?;
         fs::create_dir_all(graphs).map_err(|e| Error::cannot_create(graphs, &e))?;
         for (level, builder) in builders {
             let out = graphs.join(level.as_str());
@@ -341,6 +329,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Exit;
     use crate::interrupt::Interrupt;
     use crate::manifest::{self, Commits};
     use crate::progress::Show;
