@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
+import notebook  # noqa: E402
 import python_api  # noqa: E402
 
 project = "crawlrank"
@@ -21,6 +22,7 @@ version = release = re.findall(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_
 language = "en"
 
 extensions = ["myst_parser"]
+source_suffix = {".md": "markdown", ".ipynb": "markdown"}
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 root_doc = "docs/index"
@@ -31,9 +33,12 @@ include_patterns = [
     "benches/README.md",
     "crates/*/README.md",
     "docs/*.md",
+    "docs/tutorials/*.md",
+    "notebooks/*.ipynb",
+    "notebooks/README.md",
 ]
 # Others are not even looked into: a walk through target/ takes longer than the site.
-exclude_patterns = [".*", "target", "dist", "out", "benches/peers", "fuzz", "notebooks", "python"]
+exclude_patterns = [".*", "target", "dist", "out", "benches/peers", "fuzz", "python"]
 suppress_warnings = ["misc.highlighting_failure"]  # a diagram is no language
 highlight_language = "none"
 maximum_signature_line_length = 90
@@ -52,7 +57,7 @@ templates_path = ["templates"]
 html_sidebars = {"**": ["about.html", "searchfield.html", "navigation.html", "localtoc.html"]}
 html_theme_options = {
     "description": "Common Crawl shards to a ranked web graph in Parquet, on one machine",
-    "page_width": "1120px",
+    "page_width": "960px",
     "sidebar_width": "250px",
     "body_max_width": "none",
     "fixed_sidebar": True,
@@ -67,9 +72,16 @@ html_theme_options = {
 def setup(app: Sphinx) -> None:
     """Fits what is taken from elsewhere into its page."""
     app.connect("env-get-outdated", lambda *_: ["docs/python"])  # its sources are not in the page
+    app.connect("source-read", show_notebook)
     app.connect("source-read", insert_python_api)
     app.connect("include-read", lead_links_upward)
     app.connect("doctree-read", leave_builtins_alone)
+
+
+def show_notebook(app: Sphinx, page: str, text: list[str]) -> None:
+    """Notebooks are committed with their outputs: a page shows them as they are, and nothing runs."""
+    if app.env.doc2path(page).suffix == ".ipynb":
+        text[0] = notebook.markdown(text[0])
 
 
 def insert_python_api(_app: Sphinx, _page: str, text: list[str]) -> None:
