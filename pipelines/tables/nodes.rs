@@ -35,6 +35,13 @@ impl MappedScores {
         })
     }
 
+    /// The names of those that are there; each has a file `NAME.npy` in the folder.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let harmonic = ["harmonic", "harmonic_pos"].into_iter();
+        let harmonic = harmonic.filter(|_| self.harmonic.is_some());
+        ["pagerank", "pagerank_pos"].into_iter().chain(harmonic)
+    }
+
     /// The PageRank of a node.
     pub fn pagerank(&self, id: u32) -> Option<f64> {
         self.pagerank.get(id as usize).copied()

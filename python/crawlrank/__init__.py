@@ -11,6 +11,7 @@ or pandas as they are. Not affiliated with Common Crawl.
 from crawlrank._core import (
     Column,
     Fault,
+    Graph,
     Header,
     Ranks,
     Record,
@@ -47,6 +48,7 @@ __all__ = [
     "CrawlrankError",
     "DamagedError",
     "Fault",
+    "Graph",
     "Header",
     "InternalError",
     "LockedError",

@@ -4,8 +4,9 @@ import builtins
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, TypeVar, final, overload
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, final, overload
 
+from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
 _Level = Literal["host", "domain", "page"]
@@ -26,6 +27,7 @@ __all__ = [
     "Column",
     "Decision",
     "Fault",
+    "Graph",
     "Group",
     "Header",
     "Ranks",
@@ -173,10 +175,57 @@ class Run:
         """The row of one node: its degrees, scores and positions by the names of the columns.
 
         Raises `UsageError` when there is no such node; its text names those beside."""
+    def graph(self, level: _Level = "host") -> Graph:
+        """The graph of a level as NumPy arrays over its files, with the scores of its nodes where the run has
+        them.
+
+        Raises `UsageError` when the run has no such graph."""
     def report(self, out: str | PathLike[str] | None = None) -> Path:
         """Writes the run as one HTML page, `report.html` in its directory or `out`; returns where it is."""
     def ranks(self, level: _Level = "host") -> Ranks:
         """Names and scores of the nodes of a level."""
+
+@final
+class Graph:
+    """A graph directory: a mapping of the names of its arrays to the arrays, which NumPy maps from their
+    files.
+
+    `Graph(path)` opens any, also one that `crawlrank graph merge` made; `run.graph()` gives that of a run
+    with its scores. With n nodes and m edges, in order of ids unless said otherwise:
+
+    - `names` (`uint8`) and `name_offsets` (`uint64`, n + 1): the name of node `i` is the bytes
+      `names[name_offsets[i]:name_offsets[i + 1]]`; names ascend, hosts are reversed (`com.example.www`).
+    - `out_offsets` (`uint64`, n + 1) and `out_targets` (`uint32`, m): node `u` has edges to
+      `out_targets[out_offsets[u]:out_offsets[u + 1]]`, ascending. These are `indptr` and `indices` of SciPy's
+      CSR.
+    - `in_offsets`, `in_targets`: likewise, who has an edge to a node.
+    - `out_pages`, `in_pages` (`uint32`, m): captured pages with such a link; `node_pages` (`uint64`, n):
+      captured pages; `node_hosts` (`uint32`, n): hosts of a domain. There where the graph was built with
+      them.
+    - `pagerank`, `harmonic` (`float64`, n), `pagerank_pos`, `harmonic_pos` (`int64`, n): where the run has
+      them.
+
+    Arrays are read-only and share the memory of the files: nothing is read before it is looked at. Needs
+    NumPy.
+
+    Raises `CrawlrankError` when the directory holds no graph, or one that is cut or of another version."""
+
+    def __new__(cls, path: str | PathLike[str]) -> Graph: ...
+    @property
+    def path(self) -> Path:
+        """The directory."""
+    @property
+    def num_nodes(self) -> int:
+        """How many nodes there are: n."""
+    @property
+    def num_edges(self) -> int:
+        """How many edges there are: m, each an ordered pair of nodes that occurs once."""
+    def keys(self) -> list[str]:
+        """The names of the arrays that are there."""
+    def __getitem__(self, name: str, /) -> NDArray[Any]: ...
+    def __contains__(self, name: str, /) -> bool: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[str]: ...
 
 @disjoint_base
 class Table:

@@ -3,6 +3,7 @@
 mod arrow;
 mod engine;
 mod error;
+mod graph;
 mod interrupt;
 mod pagerank;
 mod pool;
@@ -39,6 +40,8 @@ mod _core {
     use super::arrow::Column;
     #[pymodule_export]
     use super::engine::run;
+    #[pymodule_export]
+    use super::graph::Graph;
     #[pymodule_export]
     use super::main;
     #[pymodule_export]

@@ -16,6 +16,7 @@ use pyo3::types::PyDict;
 use serde_json::Value;
 
 use crate::error::{damaged_table, raised};
+use crate::graph::Graph;
 use crate::interrupt::interruptible;
 use crate::table::{Ranks, Table};
 
@@ -163,6 +164,27 @@ impl Run {
             }
         }
         Ok(dict)
+    }
+
+    /// The graph of a level as NumPy arrays over its files, with the scores of its nodes where the run has them.
+    ///
+    /// Raises `UsageError` when the run has no such graph.
+    #[pyo3(signature = (level = "host"))]
+    fn graph(&self, py: Python<'_>, level: &str) -> PyResult<Graph> {
+        let level = parse_level(level).map_err(|e| raised(py, &e))?;
+        let manifest = self.manifest(py)?;
+        let committed = |name: String| -> Result<PathBuf> {
+            self.files(&manifest, &name)?;
+            Ok(self.directory.output(&name))
+        };
+        py.detach(|| {
+            let graph = committed(RunDir::graph(level))?;
+            let ranks = RunDir::ranks(level);
+            let is_ranked = manifest.outputs.contains_key(&ranks);
+            let scores = is_ranked.then(|| committed(ranks)).transpose()?;
+            Graph::open(&graph, scores.as_deref())
+        })
+        .map_err(|e| raised(py, &e))
     }
 
     /// Writes the run as one HTML page, `report.html` in its directory or `out`; returns where it is.

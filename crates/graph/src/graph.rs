@@ -1,7 +1,7 @@
 //! A graph directory, opened.
 
 use crate::adjacency::Adjacency;
-use crate::array::{Array, Element};
+use crate::array::{Array, Element, array_path};
 use crate::error::Error;
 use crate::manifest::{CHECKSUMS, Flags, Manifest};
 use crate::names::Names;
@@ -115,6 +115,15 @@ impl Graph {
     pub fn num_dangling(&self) -> u64 {
         let offsets = self.outgoing().offsets();
         offsets.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
+    }
+
+    /// Names and files of the arrays, in the order of the format: NumPy files, for readers of other languages.
+    pub fn array_files(&self) -> impl Iterator<Item = (&str, PathBuf)> {
+        let arrays = self.one_way.manifest.arrays.iter();
+        arrays.map(|array| {
+            let name = array.name.as_str();
+            (name, array_path(&self.one_way.dir, name))
+        })
     }
 
     pub(crate) fn one_way(&self) -> &OneWayGraph {
