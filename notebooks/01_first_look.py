@@ -179,7 +179,13 @@ def _(alt, curve):
         .encode(x, alt.Y("held", title="share of all PageRank", axis=share, scale=alt.Scale(domain=[0, 1])))
     )
     equal = alt.Chart(curve).mark_line(strokeDash=[5, 4], color="#777").encode(x, y="equal")
-    (held + equal).properties(title="How much of all PageRank the first hosts hold", width=560, height=280)
+    (held + equal).properties(
+        title=alt.Title(
+            "How much of all PageRank the first hosts hold", subtitle="dashed: if all hosts were equal"
+        ),
+        width=560,
+        height=280,
+    )
     return
 
 
@@ -200,7 +206,13 @@ def _(hosts, pl, report_chart):
     shares = hosts.group_by(tld=tld).agg(nodes=pl.len(), pagerank=pl.col("pagerank").sum())
     shares = shares.sort("pagerank", "tld", descending=[True, False]).head(15)
     shares = shares.with_columns(nodes_share=pl.col("nodes") / len(hosts))
-    report_chart("tlds", shares, "The 15 top-level domains with the most PageRank", width=520)
+    report_chart(
+        "tlds",
+        shares,
+        "The 15 top-level domains with the most PageRank",
+        "blue to the right of orange: its hosts rank higher than others do",
+        width=520,
+    )
     return
 
 

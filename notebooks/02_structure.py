@@ -120,7 +120,7 @@ def _(ranges, report_chart):
         "degrees",
         ranges,
         "How many hosts have how many links",
-        "a straight line would be a power law",
+        "a straight line would be a power law; marks below 1: rare degrees, the mean of a range of them",
         width=560,
     )
     return
@@ -196,7 +196,13 @@ def _(before, behind, core, hosts, n, np, pl):
 @app.cell
 def _(BLUE, GRAY, GREEN, ORANGE, alt, bow_tie, parts):
     shares = bow_tie.unpivot(["hosts", "pagerank"], index="part", variable_name="of", value_name="share")
-    alt.Chart(shares, title="The bow tie: where hosts are, and where their PageRank is").mark_bar().encode(
+    alt.Chart(
+        shares,
+        title=alt.Title(
+            "The bow tie: where hosts are, and where their PageRank is",
+            subtitle="core: all reach one another; before it: what reaches them; behind it: what they reach",
+        ),
+    ).mark_bar().encode(
         y=alt.Y(
             "of",
             title=None,
@@ -289,10 +295,24 @@ def _(BLUE, GRAY, GREEN, ORANGE, alt, n, named, parts, pl, score, shown):
     label = base.properties(data=named.filter(pl.col("decade") > 0).select(score)).encode(text="host")
     halo = label.mark_text(dy=-8, fontSize=10, stroke="white", strokeWidth=4)
     names = label.mark_text(dy=-8, fontSize=10)
-    title = alt.Title(
-        "Two scores of the same hosts", subtitle="dashed: both agree; with names: the largest disagreements"
+    sides = pl.DataFrame(
+        {
+            "pagerank_pos": [1.3, 0.9 * n],
+            "harmonic_pos": [0.8 * n, 1.3],
+            "side": ["PageRank ranks it higher", "harmonic centrality ranks it higher"],
+        }
     )
-    (agree + points + halo + names).properties(title=title, width=560, height=420)
+    side = base.properties(data=sides).encode(text="side", tooltip=alt.value(None))
+    above = side.mark_text(align="left", color="#666").transform_filter("datum.pagerank_pos < 2")
+    below = side.mark_text(align="right", color="#666").transform_filter("datum.pagerank_pos > 2")
+    (agree + above + below + points + halo + names).properties(
+        title=alt.Title(
+            "Two scores of the same hosts",
+            subtitle="dashed: both agree; with names: the largest disagreements",
+        ),
+        width=560,
+        height=420,
+    )
     return
 
 

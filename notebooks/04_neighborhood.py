@@ -140,12 +140,21 @@ def _(BLUE, GREEN, ORANGE, alt, best, columns, name, pl):
     )
     label = alt.Chart(best).encode(x, y, text="host")
     left = label.mark_text(align="right", dx=-14).transform_filter("datum.x < 0")
-    right = label.mark_text(align="left", dx=14).transform_filter("datum.x >= 0")
+    right = label.mark_text(align="left", dx=14).transform_filter("datum.x > 0")
+    above = label.transform_filter("datum.x == 0")
+    halo = above.mark_text(dy=-12, stroke="white", strokeWidth=4)
     center = alt.Chart(pl.DataFrame([{"x": 0.0, "y": 0.0, "host": name}])).encode(x, y)
     middle = center.mark_circle(size=400, color="#333", opacity=1) + center.mark_text(
         dy=22, fontWeight="bold"
     ).encode(text="host")
-    (lines + marks + left + right + middle).properties(title=f"Around {name}", width=640, height=420)
+    (lines + marks + left + right + halo + above.mark_text(dy=-12) + middle).properties(
+        title=alt.Title(
+            f"Around {name}",
+            subtitle="the 16 of the highest rank on each side; a larger mark has more PageRank",
+        ),
+        width=640,
+        height=420,
+    )
     return
 
 
@@ -171,9 +180,13 @@ def _(BLUE, GRAY, ORANGE, alt, hosts, inward, name, outward, pl):
             for cut in cuts
         ]
     )
-    alt.Chart(company, title=f"How high the neighbors of {name} rank").mark_line(
-        interpolate="step-after"
-    ).encode(
+    alt.Chart(
+        company,
+        title=alt.Title(
+            f"How high the neighbors of {name} rank",
+            subtitle="a curve above the gray one: these rank higher than hosts do in general",
+        ),
+    ).mark_line(interpolate="step-after").encode(
         x=alt.X("position", title="position by PageRank (1 = highest)", axis=alt.Axis(format="~s")),
         y=alt.Y(
             "share",
@@ -217,7 +230,9 @@ def _(edges, host, hosts, pl):
 
 @app.cell
 def _(alike, alt, name):
-    bars = alt.Chart(alike, title=f"Hosts in the company of {name}").encode(
+    bars = alt.Chart(
+        alike, title=alt.Title(f"Hosts in the company of {name}", subtitle="the same hosts link to both")
+    ).encode(
         x=alt.X(
             "similarity", title="Jaccard similarity: hosts that link to both, of those that link to either"
         ),

@@ -107,7 +107,7 @@ def _(BLUE, ORANGE, alt, new, pl, shown):
             alt.X("position", title="position before (1 = highest)", **log),
             alt.Y("position_after", title="position after", **log),
             color=alt.Color(
-                "change", title="change of score", scale=colors, legend=alt.Legend(orient="right")
+                "change", title="score, doublings", scale=colors, legend=alt.Legend(orient="right")
             ),
             tooltip=["host", "position", "position_after", "change"],
         )
@@ -117,7 +117,13 @@ def _(BLUE, ORANGE, alt, new, pl, shown):
         .mark_line(color="#777", strokeDash=[5, 4])
         .encode(x="p", y="p")
     )
-    (same + points).properties(title="Positions before and after", width=520, height=420)
+    (same + points).properties(
+        title=alt.Title(
+            "Positions before and after", subtitle="dashed: did not move; blue: gained score; orange: lost"
+        ),
+        width=520,
+        height=420,
+    )
     return
 
 
@@ -175,7 +181,12 @@ def _(BLUE, alt, spread):
     )
     zero = alt.Chart().mark_rule(color="#777", strokeDash=[5, 4]).encode(y=alt.datum(0))
     (band + half + line + zero).properties(
-        title="How far hosts move, by how many links they have", width=560, height=260
+        title=alt.Title(
+            "How far hosts move, by how many links they have",
+            subtitle="line: the median host; bands: the middle half of the hosts, and the middle 80 %",
+        ),
+        width=560,
+        height=260,
     )
     return
 
@@ -215,7 +226,7 @@ def _(BLUE, GRAY, ORANGE, alt, movers, pl):
         alt.Chart(movers)
         .mark_bar()
         .encode(
-            x=alt.X("surprise", title="change of score, against that of its peers"),
+            x=alt.X("surprise", title="change of score, less that of its peers (1 = edge of their band)"),
             y=alt.Y("host", title=None, sort=None),
             color=alt.Color("moved", title=None, scale={"domain": ["rose", "fell"], "range": [BLUE, ORANGE]}),
             tooltip=[
@@ -232,10 +243,13 @@ def _(BLUE, GRAY, ORANGE, alt, movers, pl):
     edge = (
         alt.Chart(pl.DataFrame({"edge": [-1, 1]})).mark_rule(strokeDash=[5, 4], color=GRAY).encode(x="edge")
     )
-    title = alt.Title(
-        "What rose, and what fell", subtitle="beyond 1 (dashed): further than most hosts with as many links"
+    (bars + edge).properties(
+        title=alt.Title(
+            "What rose, and what fell",
+            subtitle="beyond 1 (dashed): further than most hosts with as many links",
+        ),
+        width=440,
     )
-    (bars + edge).properties(title=title, width=440)
     return
 
 
