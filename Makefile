@@ -14,6 +14,9 @@ OUT ?= out
 # wheel would undo each other's build.
 export PYO3_BUILD_EXTENSION_MODULE := 1
 
+# Rust files of users (`crawlrank.rust`) are compiled in here, too.
+IN_VENV_RUST := CRAWLRANK_RUST_CACHE="$(CURDIR)/$(VENV)/rust"
+
 .PHONY: help demo test format lint test-rust test-python test-notebooks notebooks test-slow wheel-in-venv docs python reference bench fuzz clean
 .NOTPARALLEL:
 
@@ -47,8 +50,8 @@ test-rust: ## Run Rust tests (by nextest where it is installed) and the examples
 	else echo '$(CARGO) test' && $(CARGO) test --workspace --locked --no-fail-fast --lib --bins --tests; fi
 	$(CARGO) test --workspace --locked --doc
 
-test-python: wheel-in-venv ## Build a wheel, install it into the local venv, run its tests
-	$(VENV_PYTHON) -m pytest --config-file python/pyproject.toml --numprocesses auto python/tests
+test-python: wheel-in-venv ## Build a wheel, install it into the local venv, run its tests; one of them imports a Rust file
+	$(IN_VENV_RUST) $(VENV_PYTHON) -m pytest --config-file python/pyproject.toml --numprocesses auto python/tests
 
 test-notebooks: wheel-in-venv $(VENV)/notebooks ## Run the notebooks, and compare their cells with the .ipynb beside them
 	rm -rf out/notebooks
@@ -61,8 +64,8 @@ wheel-in-venv: $(VENV)/installed
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall \
 		$(VENV)/wheels/*.whl
 
-test-slow: wheel-in-venv ## Prove, too, that a user's Rust file compiles and counts right (a minute of compiling at first)
-	CRAWLRANK_RUST_CACHE="$(CURDIR)/$(VENV)/rust" $(VENV_PYTHON) -m pytest --config-file python/pyproject.toml -m slow python/tests
+test-slow: wheel-in-venv ## Prove, too, all that is said of users' Rust files, compiled as users have them (a minute at first)
+	$(IN_VENV_RUST) $(VENV_PYTHON) -m pytest --config-file python/pyproject.toml -m slow python/tests
 
 # Strict: a link that leads nowhere fails. Nothing is compiled: what comes from Rust is in docs/, and `test` keeps it so.
 docs: $(VENV)/installed ## Build the documentation as a site: target/site/index.html

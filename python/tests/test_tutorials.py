@@ -54,13 +54,30 @@ def test_links_are_counted_by_host(shards: Callable[[str], list[str]]) -> None:
     assert counts.total() > 1000 and all("." in name or name == "localhost" for name in list(counts)[:20])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("tutorial", "kind"), [(EMOJI, "wet"), (LINKS, "wat")])
-def test_rust_counts_the_same(tutorial: Path, kind: str, shards: Callable[[str], list[str]]) -> None:
+def assert_rust_counts_the_same(tutorial: Path, shards: list[str]) -> None:
     pytest.importorskip("maturin_import_hook", reason="skipped: maturin_import_hook is not installed")
     if shutil.which("cargo") is None:
         pytest.skip("skipped: cargo is not installed")
-    command = [sys.executable, str(tutorial), "--rust", *shards(kind)]
+    command = [sys.executable, str(tutorial), "--rust", *shards]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr  # the script itself compares
     assert done.stdout.startswith("glue") and "\nrust" in done.stdout
+
+
+def test_a_file_is_built_against_the_wheel_and_counts_the_same(
+    shards: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    copied = Path(shutil.copytree(LINKS.parent, tmp_path / "links"))
+    file = copied / "link_rs.rs"
+    block = 'crawlrank-links = "*"\n'
+    # Compiled as fast as can be: half a minute of two cores instead of more than a whole one.
+    unoptimized = f"{block}//!\n//! [profile.release]\n//! opt-level = 0\n"
+    assert block in file.read_text()
+    file.write_text(file.read_text().replace(block, unoptimized, 1))
+    assert_rust_counts_the_same(copied / LINKS.name, shards("wat"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tutorial", "kind"), [(EMOJI, "wet"), (LINKS, "wat")])
+def test_rust_counts_the_same(tutorial: Path, kind: str, shards: Callable[[str], list[str]]) -> None:
+    assert_rust_counts_the_same(tutorial, shards(kind))
