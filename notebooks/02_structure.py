@@ -252,7 +252,7 @@ def _(pl, placed):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    The picture shows the first 300 of either score, and of all others every so-manieth, so that it stays
+    The picture shows the first 300 of either score, and some of all others, so that it stays
     light.
     """)
     return
