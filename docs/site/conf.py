@@ -62,7 +62,7 @@ html_theme_options = {
     "body_max_width": "none",
     "fixed_sidebar": True,
     "show_powered_by": False,
-    "show_relbars": False,
+    "show_relbar_bottom": True,
     "font_family": "system-ui, sans-serif",
     "head_font_family": "system-ui, sans-serif",
     "font_size": "16px",
