@@ -6,11 +6,22 @@ const GROWTH_BYTES: usize = 8 << 20;
 const SMALLEST: usize = 64 << 10;
 
 /// A queue of bytes whose memory stays initialized, so that decompressors can write into it without clearing it.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Buffer {
     data: Vec<u8>,
     start: usize,
     end: usize,
+}
+
+/// A copy takes the bytes' own size only: whoever keeps many records does not keep the room that reading one took.
+impl Clone for Buffer {
+    fn clone(&self) -> Buffer {
+        Buffer {
+            data: self.bytes().to_vec(),
+            start: 0,
+            end: self.len(),
+        }
+    }
 }
 
 impl Buffer {
@@ -98,6 +109,17 @@ mod tests {
             .flat_map(|round| [round as u8; 1000])
             .collect();
         assert_eq!(buffer.bytes(), expected);
+    }
+
+    #[test]
+    fn copies_are_no_larger_than_their_bytes() {
+        let mut buffer = Buffer::default();
+        buffer.extend(b"junk, content");
+        buffer.consume(6);
+        let mut copy = buffer.clone();
+        assert_eq!((copy.bytes(), copy.capacity()), (&b"content"[..], 7));
+        copy.extend(b", more");
+        assert_eq!(copy.bytes(), b"content, more");
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// `bytes`: from the version line to the blank line.
-    pub(crate) fn new(bytes: &'a [u8]) -> Header<'a> {
+    /// Makes a header of bytes that [`Header::as_bytes`] gave: from the version line to the blank line.
+    pub fn new(bytes: &'a [u8]) -> Header<'a> {
         Header { bytes }
     }
 
@@ -35,6 +35,16 @@ impl<'a> Header<'a> {
         self.iter()
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
+    }
+
+    /// Returns `WARC-Target-URI` as raw bytes, without the `<…>` that old versions of wget put around it.
+    pub fn target_uri(&self) -> Option<&'a [u8]> {
+        let uri = self.get("WARC-Target-URI")?;
+        Some(
+            uri.strip_prefix(b"<")
+                .and_then(|uri| uri.strip_suffix(b">"))
+                .unwrap_or(uri),
+        )
     }
 
     /// Goes through the fields, (name, value), in their order; lines without a colon are left out.

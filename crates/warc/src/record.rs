@@ -45,12 +45,7 @@ impl Record {
 
     /// Returns `WARC-Target-URI` as raw bytes, without the `<…>` that old versions of wget put around it.
     pub fn target_uri(&self) -> Option<&[u8]> {
-        let uri = self.header().get("WARC-Target-URI")?;
-        Some(
-            uri.strip_prefix(b"<")
-                .and_then(|uri| uri.strip_suffix(b">"))
-                .unwrap_or(uri),
-        )
+        self.header().target_uri()
     }
 
     /// Returns `WARC-Record-ID`, with its `<…>`.
@@ -119,6 +114,19 @@ pub enum RecordType {
 }
 
 impl RecordType {
+    /// All types, the common ones first.
+    pub const ALL: [RecordType; 9] = [
+        RecordType::Response,
+        RecordType::Metadata,
+        RecordType::Request,
+        RecordType::Conversion,
+        RecordType::Warcinfo,
+        RecordType::Resource,
+        RecordType::Revisit,
+        RecordType::Continuation,
+        RecordType::Unknown,
+    ];
+
     /// Returns the type's name as WARC spells it, or `unknown`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -135,18 +143,11 @@ impl RecordType {
     }
 
     pub(crate) fn from_bytes(name: &[u8]) -> RecordType {
-        const NAMED: [RecordType; 8] = [
-            RecordType::Response,
-            RecordType::Metadata,
-            RecordType::Request,
-            RecordType::Conversion,
-            RecordType::Warcinfo,
-            RecordType::Resource,
-            RecordType::Revisit,
-            RecordType::Continuation,
-        ];
         let named = |kind: &RecordType| name.eq_ignore_ascii_case(kind.as_str().as_bytes());
-        NAMED.into_iter().find(named).unwrap_or(RecordType::Unknown)
+        RecordType::ALL
+            .into_iter()
+            .find(named)
+            .unwrap_or(RecordType::Unknown)
     }
 }
 
