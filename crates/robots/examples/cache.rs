@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crawlrank_robots::{Access, AgentRules, Fetch, MAX_AGE, Outcome};
+use crawlrank_robots::{Access, AgentRules, Fetch, Outcome};
 
 const AGENT: &str = "ExampleBot";
 
@@ -56,12 +56,14 @@ impl Cache {
             }
             None => (Outcome::Unreachable, 0),
         };
-        let access = Access::from_fetch(&Fetch {
+        let fetch = Fetch {
             outcome,
+            headers: &[], // of the last response: they may ask for less than a day
             redirects,
             age: Duration::ZERO,
             unreachable_for: now - since,
-        });
+        };
+        let access = Access::from_fetch(&fetch);
         match (access, known) {
             // A site that fails keeps the rules that it had, until it has failed for so long that it counts as gone.
             (Access::DisallowAll, known) => Entry {
@@ -71,7 +73,7 @@ impl Cache {
             },
             (access, _) => Entry {
                 rules: access.agent(AGENT),
-                ask_again_at: now + MAX_AGE,
+                ask_again_at: now + fetch.fresh_for(),
                 unreachable_since: None,
             },
         }

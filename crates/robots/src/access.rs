@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::agent::AgentRules;
+use crate::freshness::{lifetime, retry_after};
 use crate::robots::{ParseOptions, RobotsTxt};
 
 /// How the fetch of a robots.txt ended, redirects followed.
@@ -19,11 +20,16 @@ pub enum Outcome<'a> {
     Unreachable,
 }
 
+/// A header field: its name, in any case of letters, and its value.
+pub type HeaderField<'a> = (&'a str, &'a str);
+
 /// One fetch of a robots.txt, and what is known of those before.
 #[derive(Clone, Copy, Debug)]
 pub struct Fetch<'a> {
     /// How it ended.
     pub outcome: Outcome<'a>,
+    /// The header of the last response, as far as it is known: see [`Fetch::fresh_for`].
+    pub headers: &'a [HeaderField<'a>],
     /// How many redirects were followed, to whichever authority.
     pub redirects: u32,
     /// How long ago it was.
@@ -33,12 +39,13 @@ pub struct Fetch<'a> {
 }
 
 impl<'a> Fetch<'a> {
-    /// A response that came just now, without redirects.
+    /// A response that came just now, without redirects; nothing is known of its header.
     #[must_use]
     pub fn response(status: u16, body: &'a [u8]) -> Fetch<'a> {
         let outcome = Outcome::Response { status, body };
         Fetch {
             outcome,
+            headers: &[],
             redirects: 0,
             age: Duration::ZERO,
             unreachable_for: Duration::ZERO,
@@ -153,8 +160,75 @@ impl<'a> Access<'a> {
 impl Fetch<'_> {
     /// For how long its answer may still be used; zero: fetch again. If that fails, go on with the old rules, and count
     /// in [`Fetch::unreachable_for`] how long it has been so.
+    ///
+    /// A day (section 2.4), or less where the header says so: of 429 and 5xx `Retry-After`, else `Cache-Control` and
+    /// `Expires` as RFC 9111 reads them. Many servers send `no-cache` with every page that they generate, which gives zero;
+    /// RFC 9309 leaves it to the crawler (MAY) to heed that, or to spare both sides the fetch before each page.
     #[must_use]
     pub fn fresh_for(&self) -> Duration {
-        MAX_AGE.saturating_sub(self.age)
+        let stated = match self.outcome {
+            Outcome::Response {
+                status: 429 | 500..=599,
+                ..
+            } => retry_after(self.headers),
+            Outcome::Response { .. } => lifetime(self.headers),
+            Outcome::Unreachable => None,
+        };
+        let fresh_for = stated.map_or(MAX_AGE, |stated| stated.min(MAX_AGE));
+        fresh_for.saturating_sub(self.age)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fresh_for(status: u16, headers: &[HeaderField<'_>], age: u64) -> u64 {
+        let fetch = Fetch {
+            headers,
+            age: Duration::from_secs(age),
+            ..Fetch::response(status, b"")
+        };
+        fetch.fresh_for().as_secs()
+    }
+
+    /// RFC 9309, section 2.4: "Crawlers MAY use standard cache control as defined in RFC 9111. Crawlers SHOULD NOT use the
+    /// cached version for more than 24 hours".
+    #[test]
+    fn headers_shorten_a_day_and_never_lengthen_it() {
+        for status in [200, 301, 304, 404] {
+            assert_eq!(fresh_for(status, &[], 0), 86400);
+            assert_eq!(
+                fresh_for(status, &[("Cache-Control", "max-age=600")], 100),
+                500
+            );
+            assert_eq!(
+                fresh_for(status, &[("Cache-Control", "max-age=600")], 700),
+                0
+            );
+            assert_eq!(
+                fresh_for(status, &[("Cache-Control", "max-age=604800")], 0),
+                86400
+            );
+            assert_eq!(fresh_for(status, &[("Retry-After", "60")], 0), 86400);
+        }
+    }
+
+    /// RFC 9110, section 10.2.3, and RFC 6585, section 4: what says "later" says when.
+    #[test]
+    fn a_server_in_need_says_when_to_ask_again() {
+        for status in [429, 500, 503] {
+            assert_eq!(fresh_for(status, &[("retry-after", "60")], 0), 60);
+            assert_eq!(fresh_for(status, &[("retry-after", "604800")], 0), 86400);
+            assert_eq!(
+                fresh_for(status, &[("Cache-Control", "no-store")], 0),
+                86400
+            );
+        }
+        let nobody = Fetch {
+            headers: &[("Retry-After", "60")],
+            ..Fetch::unreachable()
+        };
+        assert_eq!(nobody.fresh_for(), MAX_AGE);
     }
 }

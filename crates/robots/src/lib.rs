@@ -13,6 +13,7 @@ mod dictionary;
 mod explain;
 mod fields;
 mod form;
+mod freshness;
 mod groups;
 mod line;
 mod occurrences;
@@ -25,7 +26,7 @@ mod url;
 mod warnings;
 mod wildcard;
 
-pub use access::{Access, Fetch, MAX_AGE, MAX_REDIRECTS, MAX_UNREACHABLE, Outcome};
+pub use access::{Access, Fetch, HeaderField, MAX_AGE, MAX_REDIRECTS, MAX_UNREACHABLE, Outcome};
 pub use agent::{Agent, AgentRules};
 pub use agents::Agents;
 pub use explain::{DecidingGroup, DecidingRule, Decision, Leniency};
