@@ -17,7 +17,7 @@ use crate::run::RunDir;
 use crate::stages::rank;
 use crate::tables::nodes::MappedScores;
 use crate::tables::read::nodes::{By, Nodes};
-use crate::tables::read::robots::{self, Answers};
+use crate::tables::read::robots::{self, AgentAnswers, Answers};
 
 /// Nodes of the list.
 pub(super) const TOP: usize = 1000;
@@ -114,7 +114,10 @@ pub(super) struct TopFact {
 /// What the survey of robots.txt found.
 pub(super) struct RobotsFacts {
     pub(super) answers: Answers,
+    /// Of the agents that are drawn.
     pub(super) agents: Vec<AgentFact>,
+    /// Agents that no file shuts out by name: they stand where `*` does, and a line each would say nothing.
+    pub(super) num_as_anybody: u64,
 }
 
 /// An agent's share of hosts that shut it out.
@@ -377,8 +380,20 @@ fn robots_facts(
     let ranks = HostRanks::open(run, manifest)?;
     let pagerank = |host: &str| ranks.as_ref().and_then(|ranks| ranks.pagerank(host));
     let answers = robots::answers(run, manifest, &pagerank, interrupt)?;
-    let mut agents = Vec::new();
+    let anybody = answers.agents.iter().find(|agent| agent.agent == "*");
+    let is_as_anybody = |agent: &AgentAnswers| {
+        anybody.is_some_and(|anybody| {
+            agent.agent != "*"
+                && (agent.disallowed, agent.pagerank_disallowed)
+                    == (anybody.disallowed, anybody.pagerank_disallowed)
+        })
+    };
+    let (mut agents, mut num_as_anybody) = (Vec::new(), 0);
     for agent in &answers.agents {
+        if is_as_anybody(agent) {
+            num_as_anybody += 1;
+            continue;
+        }
         let mut add = |measure, part: f64, whole: f64| {
             if whole > 0.0 {
                 agents.push(AgentFact {
@@ -396,7 +411,11 @@ fn robots_facts(
             answers.pagerank,
         );
     }
-    Ok(Some(RobotsFacts { answers, agents }))
+    Ok(Some(RobotsFacts {
+        answers,
+        agents,
+        num_as_anybody,
+    }))
 }
 
 #[cfg(test)]

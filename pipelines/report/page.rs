@@ -342,9 +342,16 @@ impl Page<'_> {
                 unknown => format!("; of {} only redirects are known", number(unknown)),
             }
         );
+        let as_anybody = match robots.num_as_anybody {
+            0 => String::new(),
+            as_anybody => format!(
+                " {} more agents are shut out where everybody is, and nowhere by name: they stand where <code>*</code> does.",
+                number(as_anybody)
+            ),
+        };
         self.chart(
             "robots",
-            "Share of the hosts whose answer is known that do not let the agent fetch /, and the share of PageRank these hosts hold.",
+            &format!("Share of the hosts whose answer is known that do not let the agent fetch /, and the share of PageRank these hosts hold.{as_anybody}"),
         );
         self.out.push_str("<details><summary>The numbers</summary><table><thead><tr><th>agent</th><th class=\"n\">allowed</th><th class=\"n\">disallowed</th><th class=\"n\">of hosts</th><th class=\"n\">of PageRank</th></tr></thead><tbody>\n");
         for agent in &answers.agents {
@@ -508,10 +515,11 @@ impl Page<'_> {
         self.fact("crawlrank", &html(&manifest.version));
         self.fact("started", &time(manifest.started));
         self.fact("last written", &time(manifest.updated));
-        let stages: Vec<String> = manifest
-            .stage_milliseconds
-            .iter()
-            .map(|(stage, &spent)| format!("{} {:.1} s", html(stage), spent as f64 / 1000.0))
+        let spent = &manifest.stage_milliseconds;
+        let stages: Vec<String> = ["extract", "build", "rank", "export"]
+            .into_iter()
+            .filter_map(|stage| Some((stage, *spent.get(stage)?)))
+            .map(|(stage, spent)| format!("{stage} {:.1} s", spent as f64 / 1000.0))
             .collect();
         self.fact("time spent", &stages.join(", "));
         for (name, value) in &manifest.shaping.0 {

@@ -133,6 +133,9 @@ fn the_page_has_its_sections_and_needs_nothing_else() {
         );
     }
     assert!(!page.contains("id=\"robots\""));
+    let spent = between(&page, "<th>time spent</th>", "</tr>");
+    let stages = ["extract", "build", "rank", "export"].map(|stage| spent.find(stage));
+    assert!(stages[0].is_some() && stages.is_sorted(), "{spent}");
 
     // The list is that of `top`, and each name leads to a section that is there.
     let top = rows(["top", text(&out), "-n", "1000"]);
@@ -253,8 +256,15 @@ fn a_survey_is_told_with_the_numbers_it_printed() {
     assert_self_contained(&page);
     assert!(page.contains("<section id=\"robots\">"));
     let drawn = data(&page)["robots"].as_array().unwrap().clone();
-    let mut weighed = 0;
+    let anybody = survey.iter().find(|agent| agent["agent"] == "*").unwrap();
+    let (mut weighed, mut as_anybody) = (0, 0);
     for agent in &survey {
+        let shares = ["disallowed", "pagerank_disallowed_share"];
+        if agent["agent"] != "*" && shares.iter().all(|share| agent[share] == anybody[share]) {
+            assert!(!drawn.iter().any(|fact| fact["agent"] == agent["agent"]));
+            as_anybody += 1;
+            continue;
+        }
         for (measure, share) in [
             ("of hosts", "disallowed_share"),
             ("of their PageRank", "pagerank_disallowed_share"),
@@ -269,6 +279,12 @@ fn a_survey_is_told_with_the_numbers_it_printed() {
         }
     }
     assert!(!survey.is_empty() && weighed > 0);
+    assert!(
+        as_anybody > 0
+            && page.contains(&format!(
+                " {as_anybody} more agents are shut out where everybody is"
+            ))
+    );
 }
 
 #[test]
