@@ -51,7 +51,8 @@ fn main() {
 /// Wall and CPU time of one census.
 fn census(bodies: &BinaryArray, urls: &ListArray, agents: &[&str]) -> (Duration, Duration) {
     let (start, cpu) = (Instant::now(), cpu_time());
-    let files = Files::parse(bodies, &Default::default()).expect("the column is binary");
+    let files = Files::parse(bodies, &Default::default(), &Default::default())
+        .expect("the column is binary");
     let decisions = files
         .decisions(agents, urls, false)
         .expect("the columns fit");

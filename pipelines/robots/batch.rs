@@ -2,7 +2,7 @@
 //!
 //! [`Files::parse`] takes a column of bodies and parses each distinct one once, on all threads of the current rayon pool;
 //! every question is then answered for all rows, in their order. What comes out depends on the rows alone, not on threads:
-//! batches are cut at fixed places. In all of them `file` is the row of the body, from 0; a null body is no file, and has
+//! batches are cut at fixed places. All of it stops within milliseconds when an [`Interrupt`] asks for it. In all of them `file` is the row of the body, from 0; a null body is no file, and has
 //! no rows.
 //!
 //! Memory: what the library keeps of each distinct body (it borrows the text), and one batch of answers a thread beside
@@ -13,7 +13,7 @@
 //! use crawlrank::robots::batch::Files;
 //!
 //! let bodies = BinaryArray::from_vec(vec![b"User-agent: *\nDisallow: /x\n", b"", b"User-agent: *\nDisallow: /x\n"]);
-//! let files = Files::parse(&bodies, &Default::default())?;
+//! let files = Files::parse(&bodies, &Default::default(), &Default::default())?;
 //! assert_eq!((files.num_rows(), files.num_distinct()), (3, 2));
 //!
 //! let urls = StringArray::from(vec!["https://a.example/x", "/x", "/y"]);
@@ -37,6 +37,7 @@ use crawlrank_robots::{AgentRules, Agents, ContentUse, ParseOptions, RobotsTxt, 
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 
 /// Rows of bodies that one batch covers at most, and bytes of what goes with them.
 const BATCH_FILES: usize = 1024;
@@ -51,23 +52,32 @@ pub struct Files<'a> {
     distinct: Vec<RobotsTxt<'a>>,
     /// For each row its place in `distinct`; null bodies have none.
     of_row: Vec<Option<u32>>,
+    interrupt: Interrupt,
 }
 
 impl<'a> Files<'a> {
-    /// Parses a column of bodies: binary or text, of any offset size, or views.
+    /// Parses a column of bodies: binary or text, of any offset size, or views. `interrupt` stops this, and whatever is
+    /// asked later.
     ///
     /// # Errors
-    /// Exit 2 when the column has another type.
-    pub fn parse(bodies: &'a dyn Array, options: &ParseOptions) -> Result<Self> {
+    /// Exit 2 when the column has another type; that of `interrupt`.
+    pub fn parse(
+        bodies: &'a dyn Array,
+        options: &ParseOptions,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let bodies = Texts::of(bodies, "bodies")?;
-        let (first, of_row) = distinct(&bodies);
-        let parsed = first
-            .par_iter()
-            .map(|&row| RobotsTxt::parse_with(bodies.get(row).unwrap_or_default(), options));
+        let (first, of_row) = distinct(&bodies, interrupt)?;
+        let parse = |&row: &usize| {
+            interrupt.check()?;
+            let body = bodies.get(row).unwrap_or_default();
+            Ok(RobotsTxt::parse_with(body, options))
+        };
         Ok(Files {
-            distinct: parsed.collect(),
+            distinct: first.par_iter().map(parse).collect::<Result<_>>()?,
             bodies,
             of_row,
+            interrupt: interrupt.clone(),
         })
     }
 
@@ -96,20 +106,20 @@ impl<'a> Files<'a> {
         if self.num_rows() != 1 {
             self.check_length(urls.len())?;
         }
+        let compile = |file: &RobotsTxt<'_>| {
+            self.interrupt.check()?;
+            Ok(file.agents(&[agent]))
+        };
         let agents: Vec<Agents> = self
             .distinct
             .par_iter()
-            .map(|file| file.agents(&[agent]))
-            .collect();
+            .map(compile)
+            .collect::<Result<_>>()?;
         let of_url = |row: usize| self.of_row[if self.num_rows() == 1 { 0 } else { row }];
-        let answers = (0..urls.len())
-            .into_par_iter()
-            .with_min_len(BATCH_FILES)
-            .map(|row| {
-                let rules = agents[of_url(row)? as usize].get(0);
-                Some(rules.allowed(urls.get(row)?))
-            });
-        Ok(answers.collect::<Vec<Option<bool>>>().into())
+        answers(urls.len(), &self.interrupt, |row| {
+            let rules = agents[of_url(row)? as usize].get(0);
+            Some(rules.allowed(urls.get(row)?))
+        })
     }
 
     /// Decides URLs: `urls` has for each file one, or a list. Rows come by file, then URL, then agent; null URLs have none.
@@ -160,6 +170,7 @@ impl<'a> Files<'a> {
                 false => Vec::new(),
             };
             for url in urls.places(row).filter_map(|at| urls.texts.get(at)) {
+                self.interrupt.check()?; // one file may have any number of URLs
                 let path = UrlPath::new(url);
                 rules.allows_each(&path, &mut answers);
                 let text = String::from_utf8_lossy(url);
@@ -195,7 +206,7 @@ impl<'a> Files<'a> {
     /// All rules in groups: `file`, `group` (from 0), `line`, `allow`, `pattern` as written.
     ///
     /// # Errors
-    /// None that a user could meet.
+    /// That of the interrupt.
     pub fn rules(&self) -> Result<Vec<RecordBatch>> {
         self.batches(
             |_| 0,
@@ -231,7 +242,7 @@ impl<'a> Files<'a> {
     /// All groups: `file`, `group` (from 0), `line` of the first user-agent line, `agents` as written, the number of `rules`.
     ///
     /// # Errors
-    /// None that a user could meet.
+    /// That of the interrupt.
     pub fn groups(&self) -> Result<Vec<RecordBatch>> {
         self.batches(
             |_| 0,
@@ -269,7 +280,7 @@ impl<'a> Files<'a> {
     /// All sitemaps: `file`, `sitemap` as written.
     ///
     /// # Errors
-    /// None that a user could meet.
+    /// That of the interrupt.
     pub fn sitemaps(&self) -> Result<Vec<RecordBatch>> {
         self.batches(
             |_| 0,
@@ -293,7 +304,7 @@ impl<'a> Files<'a> {
     /// file says neither has no row.
     ///
     /// # Errors
-    /// None that a user could meet.
+    /// That of the interrupt.
     pub fn delays<S: AsRef<str> + Sync>(&self, agents: &[S]) -> Result<Vec<RecordBatch>> {
         let names = dictionary(agents);
         self.batches(
@@ -337,7 +348,7 @@ impl<'a> Files<'a> {
     /// between. An agent to whom a file says neither has no row.
     ///
     /// # Errors
-    /// None that a user could meet.
+    /// That of the interrupt.
     pub fn signals<S: AsRef<str> + Sync>(&self, agents: &[S]) -> Result<Vec<RecordBatch>> {
         let names = dictionary(agents);
         // Each agent of a file may be told the same.
@@ -392,8 +403,10 @@ impl<'a> Files<'a> {
         )
     }
 
+    /// The files of some rows; after a stop no more come, and [`Files::batches`] throws away what was made of them.
     fn some(&self, rows: Range<usize>) -> impl Iterator<Item = (i64, &RobotsTxt<'a>)> {
-        rows.filter_map(|row| Some((row as i64, self.get(row)?)))
+        rows.take_while(|_| !self.interrupt.is_requested())
+            .filter_map(|row| Some((row as i64, self.get(row)?)))
     }
 
     /// Makes a batch of every few rows, in parallel. `bytes` is what a row adds beside its body.
@@ -420,6 +433,12 @@ impl<'a> Files<'a> {
             held += more;
         }
         ranges.push(start..self.num_rows()); // also of no rows: a table without rows still has columns
+        let make = |rows| {
+            self.interrupt.check()?;
+            let made = make(rows)?;
+            self.interrupt.check()?;
+            Ok(made)
+        };
         ranges.into_par_iter().map(make).collect()
     }
 
@@ -438,14 +457,34 @@ impl<'a> Files<'a> {
 /// rayon pool.
 ///
 /// # Errors
-/// Exit 2 when the URLs are no text.
-pub fn allowed_by(rules: &AgentRules, urls: &dyn Array) -> Result<BooleanArray> {
+/// Exit 2 when the URLs are no text; that of `interrupt`.
+pub fn allowed_by(
+    rules: &AgentRules,
+    urls: &dyn Array,
+    interrupt: &Interrupt,
+) -> Result<BooleanArray> {
     let urls = Texts::of(urls, "urls")?;
-    let answers = (0..urls.len())
+    answers(urls.len(), interrupt, |row| {
+        Some(rules.allowed(urls.get(row)?))
+    })
+}
+
+/// The answers of all rows, made in parallel. After a stop the rows that are left are passed over.
+fn answers(
+    num_rows: usize,
+    interrupt: &Interrupt,
+    answer: impl Fn(usize) -> Option<bool> + Sync + Send,
+) -> Result<BooleanArray> {
+    let answers: Vec<Option<bool>> = (0..num_rows)
         .into_par_iter()
         .with_min_len(BATCH_FILES)
-        .map(|row| Some(rules.allowed(urls.get(row)?)));
-    Ok(answers.collect::<Vec<Option<bool>>>().into())
+        .map(|row| match interrupt.is_requested() {
+            true => None,
+            false => answer(row),
+        })
+        .collect();
+    interrupt.check()?;
+    Ok(answers.into())
 }
 
 /// The `Content-Signal` and the `Content-Usage` lines of an agent's groups, as written, with commas between.
@@ -466,15 +505,23 @@ fn content_use(stated: ContentUse) -> &'static str {
 }
 
 /// The first row of each distinct body, and for each row which of them it has.
-fn distinct(bodies: &Texts<'_>) -> (Vec<usize>, Vec<Option<u32>>) {
+fn distinct(bodies: &Texts<'_>, interrupt: &Interrupt) -> Result<(Vec<usize>, Vec<Option<u32>>)> {
+    let hash = |row| match interrupt.is_requested() {
+        true => 0, // thrown away below
+        false => xxhash_rust::xxh3::xxh3_128(bodies.get(row).unwrap_or_default()),
+    };
     let hashes: Vec<u128> = (0..bodies.len())
         .into_par_iter()
         .with_min_len(BATCH_FILES)
-        .map(|row| xxhash_rust::xxh3::xxh3_128(bodies.get(row).unwrap_or_default()))
+        .map(hash)
         .collect();
+    interrupt.check()?;
     let mut seen: HashMap<u128, u32> = HashMap::with_capacity(bodies.len());
     let mut first = Vec::new();
     let of_row = hashes.iter().enumerate().map(|(row, &hash)| {
+        if interrupt.is_requested() {
+            return None; // thrown away below
+        }
         let body = bodies.get(row)?;
         let new = first.len() as u32; // rows of a column are fewer than 2^32 where they have 16 bytes of hash each
         let at = *seen.entry(hash).or_insert(new);
@@ -486,7 +533,8 @@ fn distinct(bodies: &Texts<'_>) -> (Vec<usize>, Vec<Option<u32>>) {
         Some(new)
     });
     let of_row = of_row.collect();
-    (first, of_row)
+    interrupt.check()?;
+    Ok((first, of_row))
 }
 
 /// The line of the rule that decides a URL.
@@ -693,6 +741,7 @@ mod tests {
     use arrow_array::{BinaryViewArray, LargeStringArray};
 
     use super::*;
+    use crate::error::Exit;
 
     const CLOSED: &str =
         "User-agent: *\nDisallow: /\nCrawl-delay: 3\nContent-Signal: search=yes, use=reference\n";
@@ -761,7 +810,7 @@ mod tests {
     #[test]
     fn each_distinct_body_is_parsed_once() {
         let bodies = bodies();
-        let files = Files::parse(&bodies, &ParseOptions::default()).unwrap();
+        let files = Files::parse(&bodies, &ParseOptions::default(), &Interrupt::default()).unwrap();
         assert_eq!((files.num_rows(), files.num_distinct()), (5, 3));
         assert!(std::ptr::eq(files.get(0).unwrap(), files.get(4).unwrap()));
         assert!(files.get(2).is_none());
@@ -770,7 +819,7 @@ mod tests {
     #[test]
     fn decisions_come_by_file_url_and_agent_with_their_lines() {
         let bodies = bodies();
-        let files = Files::parse(&bodies, &ParseOptions::default()).unwrap();
+        let files = Files::parse(&bodies, &ParseOptions::default(), &Interrupt::default()).unwrap();
         let mut urls = ListBuilder::new(StringBuilder::new());
         urls.append_value([Some("https://a.example/")]);
         urls.append_value([Some("/x/y"), None, Some("/x")]);
@@ -804,7 +853,7 @@ mod tests {
     #[test]
     fn every_row_has_its_answer_or_null() {
         let bodies = bodies();
-        let files = Files::parse(&bodies, &ParseOptions::default()).unwrap();
+        let files = Files::parse(&bodies, &ParseOptions::default(), &Interrupt::default()).unwrap();
         let urls = StringArray::from(vec![Some("/"), Some("/x"), Some("/"), Some("/"), None]);
         let answers = files.allowed("CCBot", &urls).unwrap();
         assert_eq!(
@@ -814,11 +863,11 @@ mod tests {
 
         let rules = files.get(1).unwrap().agent("CCBot").into_rules();
         let expected = [Some(true), Some(false), Some(true), Some(true), None];
-        let answers = allowed_by(&rules, &urls).unwrap();
+        let answers = allowed_by(&rules, &urls, &Interrupt::default()).unwrap();
         assert_eq!(answers, BooleanArray::from(expected.to_vec()));
 
         let one = BinaryViewArray::from_iter_values([MIXED]);
-        let files = Files::parse(&one, &ParseOptions::default()).unwrap();
+        let files = Files::parse(&one, &ParseOptions::default(), &Interrupt::default()).unwrap();
         let answers = files.allowed("CCBot", &urls).unwrap();
         assert_eq!(answers, BooleanArray::from(expected.to_vec()));
     }
@@ -826,7 +875,7 @@ mod tests {
     #[test]
     fn the_other_tables_hold_what_the_files_say() {
         let bodies = bodies();
-        let files = Files::parse(&bodies, &ParseOptions::default()).unwrap();
+        let files = Files::parse(&bodies, &ParseOptions::default(), &Interrupt::default()).unwrap();
         let rules = one(files.rules());
         assert_eq!(ints(&rules, "file"), [0, 1, 1, 1, 4].map(Some));
         assert_eq!(ints(&rules, "group"), [0, 0, 0, 1, 0].map(Some));
@@ -893,7 +942,8 @@ mod tests {
                 .build()
                 .unwrap();
             pool.install(|| {
-                let files = Files::parse(&bodies, &ParseOptions::default()).unwrap();
+                let files =
+                    Files::parse(&bodies, &ParseOptions::default(), &Interrupt::default()).unwrap();
                 assert_eq!(files.num_distinct(), 7);
                 files.decisions(&AGENTS, &urls, false).unwrap()
             })
@@ -907,16 +957,39 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_ends_every_question() {
+        let (bodies, interrupt) = (bodies(), Interrupt::default());
+        let files = Files::parse(&bodies, &ParseOptions::default(), &interrupt).unwrap();
+        let urls = StringArray::from(vec!["/"; 5]);
+        let rules = files.get(0).unwrap().agent("CCBot").into_rules();
+        interrupt.request();
+        let stopped = [
+            Files::parse(&bodies, &ParseOptions::default(), &interrupt).err(),
+            files.allowed("CCBot", &urls).err(),
+            allowed_by(&rules, &urls, &interrupt).err(),
+            files.decisions(&AGENTS, &urls, true).err(),
+            files.rules().err(),
+            files.groups().err(),
+            files.sitemaps().err(),
+            files.delays(&AGENTS).err(),
+            files.signals(&AGENTS).err(),
+        ];
+        for error in stopped {
+            assert_eq!(error.unwrap().exit(), Exit::Interrupted);
+        }
+    }
+
+    #[test]
     fn columns_that_do_not_fit_are_refused() {
         let bodies = bodies();
-        let files = Files::parse(&bodies, &ParseOptions::default()).unwrap();
+        let files = Files::parse(&bodies, &ParseOptions::default(), &Interrupt::default()).unwrap();
         let short = StringArray::from(vec!["/"]);
         assert!(files.allowed("CCBot", &short).is_err());
         assert!(files.decisions(&AGENTS, &short, false).is_err());
         let numbers = Int64Array::from(vec![1]);
-        assert!(Files::parse(&numbers, &ParseOptions::default()).is_err());
+        assert!(Files::parse(&numbers, &ParseOptions::default(), &Interrupt::default()).is_err());
         let none = StringArray::from(Vec::<&str>::new());
-        let files = Files::parse(&none, &ParseOptions::default()).unwrap();
+        let files = Files::parse(&none, &ParseOptions::default(), &Interrupt::default()).unwrap();
         assert_eq!(one(files.rules()).num_rows(), 0);
     }
 }

@@ -17,25 +17,54 @@ const ASKED_EVERY: Duration = Duration::from_millis(50);
 /// `KeyboardInterrupt`), which is then raised. `watch` is called all the while.
 pub(crate) fn interruptible<T: Send>(
     py: Python<'_>,
-    mut watch: impl FnMut(Python<'_>) -> PyResult<()>,
+    watch: impl FnMut(Python<'_>) -> PyResult<()>,
     work: impl FnOnce(&Interrupt) -> Result<T> + Send,
 ) -> PyResult<T> {
+    let (task, outcome) = prepared(work);
+    std::thread::scope(|scope| {
+        scope.spawn(task);
+        outcome.wait(py, watch)
+    })
+}
+
+/// Makes of work a task to be started on another thread, and what will have its outcome.
+pub(crate) fn prepared<T: Send>(
+    work: impl FnOnce(&Interrupt) -> Result<T> + Send,
+) -> (impl FnOnce() + Send, Outcome<T>) {
     let interrupt = Interrupt::default();
     let (done, result) = mpsc::channel();
-    let result = Mutex::new(result); // nobody else takes it; the interpreter's absence asks for a type that threads may share
-    let receive = || {
-        let result = result.lock().unwrap_or_else(PoisonError::into_inner);
-        result.recv_timeout(ASKED_EVERY)
+    let outcome = Outcome {
+        result: Mutex::new(result),
+        interrupt: interrupt.clone(),
     };
-    let worker = interrupt.clone();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(&worker)));
-            // The receiver goes away only with this scope.
-            let _ = done.send(
-                outcome.unwrap_or_else(|_| Err(Error::internal("the work ended by a panic"))),
-            );
-        });
+    let task = move || {
+        let result = catch_unwind(AssertUnwindSafe(|| work(&interrupt)));
+        // Nobody listens any more only where waiting itself ended by a panic.
+        let _ =
+            done.send(result.unwrap_or_else(|_| Err(Error::internal("the work ended by a panic"))));
+    };
+    (task, outcome)
+}
+
+/// What a task will have come to.
+pub(crate) struct Outcome<T> {
+    /// Nobody else takes it; the interpreter's absence asks for a type that threads may share.
+    result: Mutex<mpsc::Receiver<Result<T>>>,
+    interrupt: Interrupt,
+}
+
+impl<T: Send> Outcome<T> {
+    /// Waits, the interpreter free for others, and passes on what a signal handler or `watch` raises: the task is told to
+    /// stop, and waited for.
+    pub(crate) fn wait(
+        self,
+        py: Python<'_>,
+        mut watch: impl FnMut(Python<'_>) -> PyResult<()>,
+    ) -> PyResult<T> {
+        let receive = || {
+            let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+            result.recv_timeout(ASKED_EVERY)
+        };
         let mut stopped = Ok(());
         loop {
             match py.detach(receive) {
@@ -45,7 +74,7 @@ pub(crate) fn interruptible<T: Send>(
                 Err(mpsc::RecvTimeoutError::Timeout) if stopped.is_ok() => {
                     stopped = py.check_signals().and_then(|()| watch(py));
                     if stopped.is_err() {
-                        interrupt.request();
+                        self.interrupt.request();
                     }
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -57,5 +86,5 @@ pub(crate) fn interruptible<T: Send>(
                 }
             }
         }
-    })
+    }
 }

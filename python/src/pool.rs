@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crawlrank::commands::run::{default_threads, pool};
 use crawlrank::error::Result;
+use crawlrank::interrupt::Interrupt;
 use pyo3::prelude::*;
 use rayon::ThreadPool;
 
 use crate::error::raised;
+use crate::interrupt::prepared;
 
 /// Returns the threads of this process, one a core. A child that was forked off has none of its parent's, and gets its own:
 /// with those of rayon it would wait forever.
@@ -26,11 +28,16 @@ pub(crate) fn threads() -> Result<Arc<ThreadPool>> {
     Ok(threads)
 }
 
-/// Does work on all threads, the interpreter free for others.
+/// Does work on all threads, the interpreter free for others; Ctrl-C tells it to stop, and raises `KeyboardInterrupt`.
+/// No thread is started for it: a short call costs what it did.
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,
-    work: impl FnOnce() -> Result<T> + Send,
+    work: impl FnOnce(&Interrupt) -> Result<T> + Send,
 ) -> PyResult<T> {
-    py.detach(|| threads()?.install(work))
-        .map_err(|e| raised(py, &e))
+    let threads = threads().map_err(|e| raised(py, &e))?;
+    let (task, outcome) = prepared(work);
+    threads.in_place_scope(|scope| {
+        scope.spawn(|_| task());
+        outcome.wait(py, |_| Ok(()))
+    })
 }

@@ -12,7 +12,7 @@ use crawlrank::error::{Error, Exit, Result};
 use crawlrank::escape::shown;
 use crawlrank::robots::batch::{self, Files};
 use crawlrank_robots as robots;
-use crawlrank_robots::{AgentRules, ContentUse, Fetch, ParseOptions};
+use crawlrank_robots::{AgentRules, ContentUse, Fetch, HeaderField, ParseOptions};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PyString, PyTuple};
@@ -24,6 +24,9 @@ use crate::table::Table;
 
 /// Bodies from this size on are parsed without the interpreter; below, letting it go costs more than it gives.
 const DETACHED_BYTES: usize = 64 << 10;
+
+/// URLs of a list after which Python is asked whether Ctrl-C was pressed: about a millisecond.
+const ASKED_EVERY: usize = 1 << 12;
 
 /// Agents whose compiled rules an object keeps.
 const KEPT_AGENTS: usize = 32;
@@ -76,11 +79,12 @@ pub(crate) fn robots_from_bytes(py: Python<'_>, data: &Bound<'_, PyAny>) -> PyRe
 /// 429, 5xx, other codes, and no response (`status` is `None`): nothing is allowed, until after 30 days everything
 /// is. 304 answers those who have the file already: keep what you have, and do not come here.
 ///
-/// `body`: decoded. `headers`: taken so that a response can be passed on as it is; nothing depends on them.
-/// `redirects`: how many were followed; more than five count as no file. `age`: how many seconds ago the response
-/// came. `unreachable_for`: for how many seconds the file has been unreachable without a break.
+/// `body`: decoded. `headers`: a mapping of names to values (of str or bytes, or lists of them), or pairs; they say how
+/// long the answer may be used, see `Access.fresh_for`. `redirects`: how many were followed; more than five count as no
+/// file. `age`: how many seconds ago the response came. `unreachable_for`: for how many seconds the file has been
+/// unreachable without a break.
 ///
-/// Raises `CrawlrankError` when a time is below 0.
+/// Raises `CrawlrankError` when a time is below 0, `TypeError` when a header is no text.
 #[pyfunction]
 #[pyo3(signature = (status, body = None, headers = None, *, redirects = 0, age = 0.0, unreachable_for = 0.0))]
 pub(crate) fn robots_from_response(
@@ -92,7 +96,6 @@ pub(crate) fn robots_from_response(
     age: f64,
     unreachable_for: f64,
 ) -> PyResult<Access> {
-    let _ = headers;
     let seconds = |name, seconds| {
         Duration::try_from_secs_f64(seconds).map_err(|_| {
             let found = format!("`{name}` is {seconds}, expected seconds, at least 0");
@@ -100,11 +103,15 @@ pub(crate) fn robots_from_response(
         })
     };
     let body = body.map(|body| contents(body, "body")).transpose()?;
+    let headers = headers.map(header_fields).transpose()?.unwrap_or_default();
+    let headers = headers.iter().map(|(name, value)| (&**name, &**value));
+    let headers: Vec<HeaderField<'_>> = headers.collect();
     let fetch = match status {
         Some(status) => Fetch::response(status, body.as_deref().unwrap_or_default()),
         None => Fetch::unreachable(),
     };
     let fetch = Fetch {
+        headers: &headers,
         redirects,
         age: seconds("age", age)?,
         unreachable_for: seconds("unreachable_for", unreachable_for)?,
@@ -121,8 +128,45 @@ pub(crate) fn robots_from_response(
     Ok(Access { access, fresh_for })
 }
 
-fn decide(rules: &AgentRules, url: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(rules.allowed(&*contents(url, "urls")?))
+/// The fields of a header as HTTP libraries have it: a mapping, in which a name may have several values, or pairs.
+fn header_fields(headers: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let text = |object: &Bound<'_, PyAny>| -> PyResult<String> {
+        Ok(String::from_utf8_lossy(&contents(object, "headers")?).into_owned())
+    };
+    let pairs = match headers.hasattr("items")? {
+        true => headers.call_method0("items")?,
+        false => headers.clone(),
+    };
+    let mut fields = Vec::new();
+    for pair in pairs.try_iter()? {
+        let (name, values): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+        let name = text(&name)?;
+        match values.cast::<PyList>() {
+            Ok(values) => {
+                for value in values {
+                    fields.push((name.clone(), text(&value)?));
+                }
+            }
+            Err(_) => fields.push((name, text(&values)?)),
+        }
+    }
+    Ok(fields)
+}
+
+/// A list of answers, one for each URL; Ctrl-C is asked for now and then.
+fn decide_each<'py>(
+    rules: &AgentRules,
+    urls: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
+    py: Python<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let decide = |(number, url): (usize, PyResult<Bound<'py, PyAny>>)| {
+        if number % ASKED_EVERY == ASKED_EVERY - 1 {
+            py.check_signals()?;
+        }
+        Ok(rules.allowed(&*contents(&url?, "urls")?))
+    };
+    let answers: Vec<bool> = urls.enumerate().map(decide).collect::<PyResult<_>>()?;
+    Ok(PyList::new(py, answers)?.into_any())
 }
 
 /// The bytes of a body: text as UTF-8, and what is no text (a lone surrogate) as U+FFFD.
@@ -248,20 +292,20 @@ impl RobotsTxt {
         let rules = self.rules(&agent);
         // Lists first: to find that something has no attribute takes longer than some answers.
         if let Ok(urls) = urls.cast::<PyList>() {
-            let answers = urls.iter().map(|url| decide(&rules, &url));
-            return Ok(PyList::new(py, answers.collect::<PyResult<Vec<_>>>()?)?.into_any());
+            return decide_each(&rules, urls.iter().map(Ok), py);
         }
         if is_arrow(urls)? {
             let urls = import(urls, "urls")?;
             let rules = &*rules;
-            let allowed = detached(py, || batch::allowed_by(rules, &urls.into_bytes("urls")?))?;
+            let allowed = detached(py, |interrupt| {
+                batch::allowed_by(rules, &urls.into_bytes("urls")?, interrupt)
+            })?;
             return Ok(Bound::new(py, Column::new(Arc::new(allowed) as ArrayRef))?.into_any());
         }
         if urls.is_instance_of::<PyString>() || urls.is_instance_of::<PyBytes>() {
             return Err(PyTypeError::new_err("`urls` is one URL, expected several"));
         }
-        let answers = urls.try_iter()?.map(|url| decide(&rules, &url?));
-        Ok(PyList::new(py, answers.collect::<PyResult<Vec<_>>>()?)?.into_any())
+        decide_each(&rules, urls.try_iter()?, py)
     }
 
     /// Decides a URL, and says why. Slower than `allowed` by far.
@@ -792,7 +836,9 @@ impl Access {
         }
     }
 
-    /// For how many seconds the answer may still be used; 0: fetch again.
+    /// For how many seconds the answer may still be used; 0: fetch again. A day (RFC 9309, section 2.4), or less where the
+    /// headers say so: of 429 and 5xx `Retry-After`, else `Cache-Control` and `Expires`, less `Age`, as RFC 9111 reads
+    /// them. To heed these is left to crawlers: many servers send `no-cache` with every page, which gives 0.
     #[getter]
     fn fresh_for(&self) -> f64 {
         self.fresh_for
@@ -837,9 +883,9 @@ pub(crate) fn robots_allowed_many(
     let bodies = self::bodies(bodies)?;
     let urls = import(urls, "urls")?;
     let agent = agent.to_string_lossy();
-    let allowed = detached(py, || {
+    let allowed = detached(py, |interrupt| {
         let urls = urls.into_bytes("urls")?;
-        Files::parse(&bodies, &ParseOptions::default())?.allowed(&agent, &urls)
+        Files::parse(&bodies, &ParseOptions::default(), interrupt)?.allowed(&agent, &urls)
     })?;
     Ok(Column::new(Arc::new(allowed) as ArrayRef))
 }
@@ -927,6 +973,8 @@ fn over(
     bodies: &ArrayRef,
     ask: impl FnOnce(&Files<'_>) -> Result<Vec<RecordBatch>> + Send,
 ) -> PyResult<Table> {
-    let batches = detached(py, || ask(&Files::parse(bodies, &ParseOptions::default())?))?;
+    let batches = detached(py, |interrupt| {
+        ask(&Files::parse(bodies, &ParseOptions::default(), interrupt)?)
+    })?;
     Table::of_batches(name, batches).map_err(|e| raised(py, &e))
 }

@@ -114,11 +114,12 @@ fn map(
 ) -> PyResult<Column> {
     let py = column.py();
     let column = import(column, name)?;
-    let made = detached(py, || {
+    let made = detached(py, |interrupt| {
         let column = column.into_bytes(name)?;
         let values = Values::of(&column);
         let num_blocks = column.len().div_ceil(BLOCK_ROWS);
         let block = |block: usize| {
+            interrupt.check()?;
             let rows = block * BLOCK_ROWS..column.len().min((block + 1) * BLOCK_ROWS);
             let (mut text, mut one) = (String::new(), String::new());
             let ends: Vec<Option<usize>> = rows
@@ -131,10 +132,10 @@ fn map(
                     })
                 })
                 .collect();
-            (text, ends)
+            Ok((text, ends))
         };
-        let blocks: Vec<_> = (0..num_blocks).into_par_iter().map(block).collect();
-        Ok(assemble(column.len(), &blocks))
+        let blocks = (0..num_blocks).into_par_iter().map(block);
+        Ok(assemble(column.len(), &blocks.collect::<Result<Vec<_>>>()?))
     })?;
     Ok(Column::new(made))
 }

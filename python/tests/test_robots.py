@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import email.message
 import multiprocessing
 import pickle
+import signal
+import subprocess
+import sys
 import threading
+import time
 from typing import Any
 
 import polars as pl
@@ -187,6 +192,53 @@ def test_an_answer_grows_old() -> None:
     assert robots.from_response(200, b"", age=90000).fresh_for == 0
     with pytest.raises(cr.CrawlrankError, match="`age` is -1"):
         robots.from_response(200, b"", age=-1)
+
+
+def test_headers_say_how_long_an_answer_may_be_used() -> None:
+    message = email.message.Message()  # what http.client and urllib give
+    message["Content-Type"] = "text/plain"
+    message["Cache-Control"] = "public"
+    message["cache-control"] = "max-age=600"
+    forms: list[object] = [
+        message,
+        {"CACHE-CONTROL": "max-age=600"},
+        {b"Cache-Control": [b"public", b"max-age=600"]},
+        [("Cache-Control", "max-age=600"), ("X", b"\xff")],
+        {"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Expires": "Sun, 06 Nov 1994 08:59:37 GMT"},
+    ]
+    for headers in forms:
+        assert robots.from_response(200, b"", headers).fresh_for == 600, headers
+        assert robots.from_response(404, b"", headers, age=100).fresh_for == 500, headers
+        assert robots.from_response(503, b"", headers).fresh_for == 86400, headers
+    assert robots.from_response(429, b"", {"Retry-After": "120"}).fresh_for == 120
+    assert robots.from_response(200, b"", {}).fresh_for == 86400
+    with pytest.raises(TypeError, match="`headers` is of type int"):
+        robots.from_response(200, b"", {"Age": 1})
+
+
+def test_ctrl_c_stops_a_long_call() -> None:
+    code = (
+        "import sys, pyarrow as pa\n"
+        "from crawlrank import robots\n"
+        "rows, agents = 100_000, [f'bot-{n}' for n in range(1000)]\n"
+        "bodies = pa.array(['User-agent: *\\nDisallow: /a*b$\\n' * 20] * rows)\n"
+        "urls = pa.array(['https://a.example/'] * rows)\n"
+        "print('asking', flush=True)\n"
+        "try:\n"
+        "    robots.census(bodies, agents, urls, lines=True)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit('interrupted')\n"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asking\n"
+        time.sleep(0.3)  # minutes are left
+        process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        _, messages = process.communicate(timeout=60)
+    assert (process.returncode, messages) == (1, "interrupted\n")
+    assert time.monotonic() - sent < 5  # a fraction of a second, on a machine that does nothing else
 
 
 URLS = ["/private/x", "/private/open", None, "https://a.example/"]
