@@ -118,6 +118,7 @@ pub struct Batches<R> {
     /// Links of the page that are done; absent between pages.
     done_links: Option<usize>,
     source: Source,
+    target: Target,
     rows: LinkRows,
     counts: Counts,
     is_ended: bool,
@@ -128,6 +129,26 @@ pub struct Batches<R> {
 struct Source {
     url: String,
     host: String,
+}
+
+/// Where the link at hand leads, as its row names it.
+#[derive(Default)]
+struct Target {
+    url: String,
+    reversed_host: String,
+    /// The link before it led to this host, reversed: links come in runs.
+    last_reversed_host: String,
+    host: String,
+}
+
+impl Target {
+    /// Brings `host` up to date.
+    fn name_host(&mut self) {
+        if self.reversed_host != self.last_reversed_host {
+            reverse_host(&self.reversed_host, &mut self.host);
+            std::mem::swap(&mut self.reversed_host, &mut self.last_reversed_host);
+        }
+    }
 }
 
 impl<R: Read> Batches<R> {
@@ -142,6 +163,7 @@ impl<R: Read> Batches<R> {
             page: Page::new(options.page),
             done_links: None,
             source: Source::default(),
+            target: Target::default(),
             rows: LinkRows::default(),
             counts: Counts::default(),
             is_ended: false,
@@ -228,7 +250,7 @@ impl<R: Read> Batches<R> {
     /// Adds the links of the page until the batch is full.
     fn add_links(&mut self) {
         let done = self.done_links.unwrap_or(0);
-        let (mut reversed, mut host) = (String::new(), String::new());
+        let target = &mut self.target;
         for (at, link) in (done..).zip(self.page.links().skip(done)) {
             if self.rows.is_full() {
                 self.done_links = Some(at);
@@ -238,14 +260,14 @@ impl<R: Read> Batches<R> {
                 self.counts.filtered += 1;
                 continue;
             }
-            let target = match self.page.target(&link, &mut reversed) {
-                Ok(target) => target,
-                Err(reason) => {
-                    *self.counts.skipped.entry(reason.as_str()).or_default() += 1;
-                    continue;
-                }
-            };
-            reverse_host(&reversed, &mut host);
+            let found = self
+                .page
+                .target(&link, &mut target.url, &mut target.reversed_host);
+            if let Err(reason) = found {
+                *self.counts.skipped.entry(reason.as_str()).or_default() += 1;
+                continue;
+            }
+            target.name_host();
             let is_node = |host: &&str| !host.is_empty();
             let rel = match link.rel.is_empty() {
                 true => String::new(),
@@ -253,9 +275,9 @@ impl<R: Read> Batches<R> {
             };
             self.rows.push(&LinkRow {
                 source_url: &self.source.url,
-                target_url: &target,
+                target_url: &target.url,
                 source_host: Some(self.source.host.as_str()).filter(is_node),
-                target_host: Some(host.as_str()).filter(is_node),
+                target_host: Some(target.host.as_str()).filter(is_node),
                 kind: link.kind.as_str(),
                 rel: &rel,
                 text: &String::from_utf8_lossy(link.text),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_array::builder::StringBuilder;
+use arrow_array::builder::{ArrayBuilder as _, StringBuilder};
 use arrow_schema::{DataType, Schema, SchemaRef};
 
 use super::{BATCH_ROWS, TableWriter, column, text};
@@ -117,12 +117,16 @@ impl LinkRows {
         self.rows == 0
     }
 
-    /// Returns the rows, and begins anew.
+    /// Returns the rows, and begins anew, with room for as many: a column that grows row by row is copied again and again.
     pub fn take(&mut self) -> Result<RecordBatch> {
         (self.rows, self.bytes) = (0, 0);
         let columns = self.columns.iter_mut();
         let columns = columns
-            .map(|column| Arc::new(column.finish()) as _)
+            .map(|column| {
+                let (rows, bytes) = (column.len(), column.values_slice().len());
+                let room = StringBuilder::with_capacity(rows, bytes);
+                Arc::new(std::mem::replace(column, room).finish()) as _
+            })
             .collect();
         RecordBatch::try_new(self.schema.clone(), columns)
             .map_err(|e| Error::internal(format!("rows do not fit the table's schema: {e}")))

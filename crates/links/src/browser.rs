@@ -3,7 +3,7 @@
 //! The crate `url` is the authority. Three addresses in four need none of its work, though: those without a host of their own, and those whose host
 //! is plain ASCII. [`classify`] tells them apart by looking at the first bytes; the property test below holds it to what `url` says.
 
-use url::Url;
+use url::{Position, Url};
 
 use crate::host::{LabelRule, push_reversed};
 use crate::{Skipped, Www};
@@ -90,6 +90,155 @@ pub(crate) fn is_plain(host: &str) -> bool {
         .next()
         .unwrap_or_default();
     !last.starts_with(|char: char| char.is_ascii_digit()) && !host.split('.').any(is_punycode)
+}
+
+/// What the addresses of a page are relative to.
+pub(crate) struct Base {
+    url: Url,
+    /// Its host, reversed; empty where that is no node.
+    host: String,
+}
+
+impl Base {
+    /// Takes a web page as base.
+    pub(crate) fn new(url: Url, www: Www) -> Base {
+        let mut host = String::new();
+        let _ = push_host_of(&url, www, &mut host); // on an error nothing is written
+        Base { url, host }
+    }
+
+    /// The base itself.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Writes the URL that an address stands for and its reversed host, empty where that is no node.
+    ///
+    /// Most addresses are spelled as the URL standard would spell them, and need no parsing: they are put behind the piece of the base that they are
+    /// relative to. The property tests below hold the result to what [`resolve`] says.
+    pub(crate) fn join(
+        &self,
+        address: &[u8],
+        www: Www,
+        url: &mut String,
+        host: &mut String,
+    ) -> Result<(), Skipped> {
+        url.clear();
+        host.clear();
+        let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
+        let joined = match classify(address.as_bytes()) {
+            Address::SameHost => self.join_relative(address, url, host),
+            Address::Host(name) => self.join_absolute(address, name, www, url, host),
+            Address::OtherScheme | Address::Unclear => None,
+        };
+        if joined.is_some() {
+            return Ok(());
+        }
+        let parsed = resolve(address, Some(&self.url))?;
+        let _ = push_host_of(&parsed, www, host);
+        url.push_str(parsed.as_str());
+        Ok(())
+    }
+
+    fn join_relative(&self, address: &str, url: &mut String, host: &mut String) -> Option<()> {
+        if !is_settled(address) {
+            return None;
+        }
+        let front = match address.as_bytes() {
+            [b'/', ..] => &self.url[..Position::BeforePath],
+            [b'?', ..] => &self.url[..Position::AfterPath],
+            [b'#', ..] | [] => &self.url[..Position::AfterQuery],
+            _ => {
+                let front = &self.url[..Position::AfterPath];
+                &front[..=front.rfind('/')?]
+            }
+        };
+        url.push_str(front);
+        url.push_str(address);
+        host.push_str(&self.host);
+        Some(())
+    }
+
+    fn join_absolute(
+        &self,
+        address: &str,
+        name: &[u8],
+        www: Www,
+        url: &mut String,
+        host: &mut String,
+    ) -> Option<()> {
+        let start = name.as_ptr() as usize - address.as_ptr() as usize;
+        let (front, rest) = address.split_at(start + name.len());
+        let name = &front[start..];
+        let has_port = rest.starts_with(':');
+        let is_lower = !front.bytes().any(|byte| byte.is_ascii_uppercase());
+        if has_port || !is_lower || !is_plain(name) || !is_settled(rest) {
+            return None;
+        }
+        if front.starts_with('/') {
+            url.push_str(self.url.scheme());
+            url.push(':');
+        }
+        url.push_str(front);
+        if !rest.starts_with('/') {
+            url.push('/');
+        }
+        url.push_str(rest);
+        let _ = push_reversed(name, LabelRule::Anywhere, www, host);
+        Some(())
+    }
+}
+
+/// What a byte means to [`is_settled`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    /// It stays as it is, in a path, a query and a fragment alike.
+    Stays,
+    /// It does so in some places.
+    Depends,
+    /// It is not printable ASCII, or is encoded in one of the three (``"'<>`{}``), or taken for another (`\`), or the standard has changed its mind
+    /// about it (`^|`).
+    Changes,
+}
+
+const SPELLINGS: [Spelling; 256] = {
+    let mut spellings = [Spelling::Changes; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        spellings[byte as usize] = match byte {
+            b'"' | b'\'' | b'<' | b'>' | b'`' | b'{' | b'}' | b'\\' | b'^' | b'|' => {
+                Spelling::Changes
+            }
+            b'.' | b'%' | b'?' | b'#' => Spelling::Depends,
+            _ => Spelling::Stays,
+        };
+        byte += 1;
+    }
+    spellings
+};
+
+/// Returns whether path, query and fragment are spelled as the URL standard spells them.
+fn is_settled(rest: &str) -> bool {
+    let rest = rest.as_bytes();
+    let (mut is_path, mut is_fragment) = (true, false);
+    for (at, &byte) in rest.iter().enumerate() {
+        match SPELLINGS[byte as usize] {
+            Spelling::Stays => continue,
+            Spelling::Changes => return false,
+            Spelling::Depends => {}
+        }
+        let begins_segment = is_path && (at == 0 || rest[at - 1] == b'/');
+        match byte {
+            // A segment that is `.` or `..`, or has `%2e` for a dot, goes away.
+            b'.' if begins_segment => return false,
+            b'%' if begins_segment && rest[at..].starts_with(b"%2") => return false,
+            b'?' => is_path = false,
+            b'#' if is_fragment => return false,
+            b'#' => (is_path, is_fragment) = (false, true),
+            _ => {}
+        }
+    }
+    true
 }
 
 /// Parses an address against a base and insists on a web page.
@@ -206,6 +355,30 @@ mod tests {
         }
     }
 
+    /// URL and host by the fast way where it has an answer, by parsing otherwise, must be those by parsing.
+    fn check_join(address: &str) -> Result<(), TestCaseError> {
+        for base in [
+            "https://base.example/dir/page?q#f",
+            "http://www.base.example",
+            "http://user@1.2.3.4:8080/a//b/?x/y",
+        ] {
+            let base = Base::new(Url::parse(base).expect("a good base"), Www::Keep);
+            let (mut url, mut host) = (String::new(), String::new());
+            let joined = base.join(address.as_bytes(), Www::Keep, &mut url, &mut host);
+            match resolve(address, Some(base.url())) {
+                Ok(expected) => {
+                    prop_assert_eq!(joined, Ok(()), "{:?}", address);
+                    prop_assert_eq!(&url, expected.as_str(), "{:?}", address);
+                    let mut expected_host = String::new();
+                    let _ = push_host_of(&expected, Www::Keep, &mut expected_host);
+                    prop_assert_eq!(host, expected_host, "{:?}", address);
+                }
+                Err(reason) => prop_assert_eq!(joined, Err(reason), "{:?}", address),
+            }
+        }
+        Ok(())
+    }
+
     fn check(address: &str) -> Result<(), TestCaseError> {
         for (base, base_host) in [
             ("https://base.example/dir/page?q", "example.base"),
@@ -237,6 +410,42 @@ mod tests {
         #[test]
         fn classification_agrees_on_anything(address in ".{0,20}") {
             check(&address)?;
+            check_join(&address)?;
+        }
+
+        #[test]
+        fn joining_agrees_with_parsing(address in r"(https?:|HTTP:|[a-z]:|)[/\\?#]{0,2}([a-zA-Z0-9_.-]{0,6}\.[a-z0-9]{0,4}(:[0-9]{0,3})?)?([/?#.%:]?(%2[eE]|[!-~]|\.){0,4}){0,6}") {
+            check_join(&address)?;
+        }
+    }
+
+    #[test]
+    fn joining_needs_no_parsing_for_common_addresses() {
+        let base = Url::parse("https://a.example/dir/page?q#f").expect("a good base");
+        let base = Base::new(base, Www::Keep);
+        for (address, joined) in [
+            ("", "https://a.example/dir/page?q"),
+            ("#top", "https://a.example/dir/page?q#top"),
+            ("?page=2", "https://a.example/dir/page?page=2"),
+            (
+                "x/%D0%BF?a[]=/../#b?",
+                "https://a.example/dir/x/%D0%BF?a[]=/../#b?",
+            ),
+            ("/x//y.html", "https://a.example/x//y.html"),
+            ("//b.example", "https://b.example/"),
+            ("http://b.example?x", "http://b.example/?x"),
+        ] {
+            let (mut url, mut host) = (String::new(), String::new());
+            let found = match classify(address.as_bytes()) {
+                Address::Host(name) => {
+                    base.join_absolute(address, name, Www::Keep, &mut url, &mut host)
+                }
+                _ => base.join_relative(address, &mut url, &mut host),
+            };
+            assert_eq!((found, url.as_str()), (Some(()), joined));
+        }
+        for rest in ["../x", "/./", "a b", "/%2e", "\u{e9}", "/x#a#b", "?it's"] {
+            assert!(!is_settled(rest), "{rest}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use url::Url;
 
-use crate::browser::{self, Address};
+use crate::browser::{self, Address, Base};
 use crate::cc;
 use crate::host::{LabelRule, push_reversed, push_reversed_host_of};
 use crate::json::{JsonError, Span};
@@ -33,7 +33,7 @@ pub struct Page {
     url: Vec<u8>,
     host: Option<String>,
     key: OnceCell<Option<String>>,
-    base: OnceCell<Option<Url>>,
+    base: OnceCell<Option<Base>>,
     /// The reversed host of relative links in profile `Cc`, where the page has a base.
     base_host: OnceCell<Option<String>>,
     targets: Targets,
@@ -193,11 +193,11 @@ impl Page {
     /// The reason why it leads to no web page.
     pub fn resolve(&self, address: &[u8]) -> Result<String, Skipped> {
         let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
-        browser::resolve(address, self.base()).map(String::from)
+        browser::resolve(address, self.base_url()).map(String::from)
     }
 
-    /// Returns the URL that a link of this page leads to, and writes the reversed name of its host to `host`: nothing where the host is no node, as an IP
-    /// address is none.
+    /// Writes the URL that a link of this page leads to, and the reversed name of its host: nothing where the host is no node, as an IP address is
+    /// none. On an error what they hold means nothing.
     ///
     /// These hosts, without the page's own, are those that [`for_each_target`](Page::for_each_target) calls at [`Level::Host`]. In profile
     /// [`Profile::Cc`] an address that only that profile takes for one of a host (`ftp://host/`) is returned as it is written; and a base that only
@@ -206,15 +206,21 @@ impl Page {
     /// # Errors
     ///
     /// The reason why the link leads to no web page.
-    pub fn target(&self, link: &Link<'_>, host: &mut String) -> Result<String, Skipped> {
-        host.clear();
-        let address = std::str::from_utf8(link.url).map_err(|_| Skipped::BadUrl)?;
+    pub fn target(
+        &self,
+        link: &Link<'_>,
+        url: &mut String,
+        host: &mut String,
+    ) -> Result<(), Skipped> {
+        let resolved = match self.base() {
+            Some(base) => base.join(link.url, self.options.www, url, host),
+            None => self.resolve_without_base(link.url, url, host),
+        };
         if self.options.profile == Profile::Browser {
-            let url = browser::resolve(address, self.base())?;
-            // On an error nothing is written.
-            let _ = browser::push_host_of(&url, self.options.www, host);
-            return Ok(url.into());
+            return resolved;
         }
+        let address = std::str::from_utf8(link.url).map_err(|_| Skipped::BadUrl)?;
+        host.clear();
         let is_header = matches!(link.kind, LinkKind::Header | LinkKind::Redirect);
         let names_its_host = is_header || cc::is_global(link.url);
         if !names_its_host {
@@ -222,10 +228,29 @@ impl Page {
         } else if !(is_header && self.host_is_adopted) {
             let _ = cc::push_host_of_url(address, self.options.www, host);
         }
-        match self.resolve(link.url) {
-            Err(_) if names_its_host && !host.is_empty() => Ok(address.to_owned()),
-            resolved => resolved,
+        if resolved.is_err() && names_its_host && !host.is_empty() {
+            url.clear();
+            url.push_str(address);
+            return Ok(());
         }
+        resolved
+    }
+
+    /// Does so for a page whose own URL is that of no web page.
+    fn resolve_without_base(
+        &self,
+        address: &[u8],
+        url: &mut String,
+        host: &mut String,
+    ) -> Result<(), Skipped> {
+        url.clear();
+        host.clear();
+        let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
+        let parsed = browser::resolve(address, None)?;
+        // On an error nothing is written.
+        let _ = browser::push_host_of(&parsed, self.options.www, host);
+        url.push_str(parsed.as_str());
+        Ok(())
     }
 
     /// Calls `each` once for every node that the page's links lead to, in order of first appearance; the page's own node is left out.
@@ -337,18 +362,22 @@ impl Page {
     }
 
     /// Returns what addresses of this page are relative to: the first `<base href>` if it leads to a web page, else the page (HTML, section 4.2.3).
-    fn base(&self) -> Option<&Url> {
+    fn base(&self) -> Option<&Base> {
         let make = || {
             let page = browser::resolve(std::str::from_utf8(&self.url).ok()?, None).ok()?;
             let base = self.envelope.base.and_then(|base| {
                 std::str::from_utf8(&self.envelope.json.bytes()[base.range()]).ok()
             });
-            Some(
-                base.and_then(|base| browser::resolve(base, Some(&page)).ok())
-                    .unwrap_or(page),
-            )
+            let url = base
+                .and_then(|base| browser::resolve(base, Some(&page)).ok())
+                .unwrap_or(page);
+            Some(Base::new(url, self.options.www))
         };
         self.base.get_or_init(make).as_ref()
+    }
+
+    fn base_url(&self) -> Option<&Url> {
+        self.base().map(Base::url)
     }
 
     /// Writes the key of the page that a link leads to; `false` if it is known to be no new one.
@@ -360,7 +389,10 @@ impl Page {
         let address =
             std::str::from_utf8(&document[link.url.range()]).map_err(|_| Skipped::BadUrl)?;
         targets.name.clear();
-        push_page_key(&browser::resolve(address, self.base())?, &mut targets.name)?;
+        push_page_key(
+            &browser::resolve(address, self.base_url())?,
+            &mut targets.name,
+        )?;
         Ok(true)
     }
 
@@ -401,7 +433,7 @@ impl Page {
         }
         let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
         browser::push_host_of(
-            &browser::resolve(address, self.base())?,
+            &browser::resolve(address, self.base_url())?,
             self.options.www,
             &mut targets.name,
         )?;
@@ -467,7 +499,7 @@ impl Page {
         match self.options.profile {
             Profile::Cc => self.push_base_host(&mut targets.name)?,
             Profile::Browser => {
-                let base = self.base().ok_or(Skipped::BadUrl)?;
+                let base = self.base_url().ok_or(Skipped::BadUrl)?;
                 browser::push_host_of(base, self.options.www, &mut targets.name)?;
             }
         }

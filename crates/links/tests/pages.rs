@@ -57,11 +57,11 @@ fn both(wat: &str) -> (Vec<String>, Vec<String>) {
 
 /// What each link of a page leads to.
 fn resolved(profile: Profile, wat: &str) -> Vec<Result<(String, String), Skipped>> {
-    let (page, mut host) = (parsed(profile, wat), String::new());
+    let (page, mut url, mut host) = (parsed(profile, wat), String::new(), String::new());
     page.links()
         .map(|link| {
-            let url = page.target(&link, &mut host)?;
-            Ok((url, host.clone()))
+            page.target(&link, &mut url, &mut host)?;
+            Ok((url.clone(), host.clone()))
         })
         .collect()
 }
