@@ -67,8 +67,13 @@ __version__: str
 def open(directory: str | PathLike[str]) -> Run:
     """Opens a run directory, finished or still going on."""
 
-def records(path: str | PathLike[str]) -> Records:
-    """Iterates over the records of a shard: WARC, WAT or WET; plain, gzip or zstd."""
+def records(path: str | PathLike[str], *, types: str | Iterable[str] | None = None) -> Records:
+    """Iterates over the records of a shard: WARC, WAT or WET; plain, gzip or zstd.
+
+    `types`: give only records of these types, one or several, as `Record.type` has them. The others are read,
+    so that damage is found and `totals` counts them, at less cost than Python would have with them.
+
+    Raises `UsageError` for a type that does not exist."""
 
 def pagerank(
     edges: _Arrow,
@@ -267,6 +272,9 @@ class Fault:
     """Bytes of a shard that could not be read as a record."""
 
     @property
+    def path(self) -> Path:
+        """The shard, as it was given."""
+    @property
     def offset(self) -> int:
         """Where the damage begins, in bytes of the compressed stream."""
     @property
@@ -300,11 +308,24 @@ class Record:
         """The WARC header, decoded when it is looked at."""
     @property
     def block(self) -> builtins.bytes:
-        """All behind the header: for a `response` HTTP, for `metadata` in WAT files JSON."""
+        """All behind the header: for a `response` HTTP, for `metadata` in WAT files JSON. Always the same
+        object."""
+    @property
+    def http_status(self) -> int | None:
+        """The status of an HTTP response, e.g. 200."""
+    @property
+    def http_header(self) -> Header | None:
+        """The header of an HTTP response or request, read when it is looked at."""
+    @property
+    def payload(self) -> builtins.bytes:
+        """What HTTP brought: the block behind the HTTP header. The block itself where there is none.
+
+        As it is stored. Common Crawl stores it with chunks and compression taken off; other crawlers do
+        not."""
 
 @final
 class Header:
-    """A WARC header: a mapping of field names, in any case, to values.
+    """A header: a mapping of field names, in any case, to values.
 
     Of a repeated field it gives the first value; `fields()` gives all."""
 

@@ -1,33 +1,72 @@
 //! Records of a shard, one by one.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use crawlrank::error::refused;
+use crawlrank::error::{Error, refused};
 use crawlrank_warc as warc;
+use crawlrank_warc::http::Head;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::sync::{MutexExt as _, PyOnceLock};
+use pyo3::sync::MutexExt as _;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::error::raised;
 
 /// Faults that are kept for `Records.faults`. A shard made of nothing but faults has millions; all are counted in the totals.
-const MOST_FAULTS: usize = 10_000;
+pub(crate) const MOST_FAULTS: usize = 10_000;
+
+/// Records of other types that are read before Python is asked whether Ctrl-C was pressed.
+const PASSED_OVER: usize = 1_000;
 
 /// Iterates over the records of a shard: WARC, WAT or WET; plain, gzip or zstd.
+///
+/// `types`: give only records of these types, one or several, as `Record.type` has them. The others are read, so that
+/// damage is found and `totals` counts them, at less cost than Python would have with them.
+///
+/// Raises `UsageError` for a type that does not exist.
 #[pyfunction]
-pub(crate) fn records(py: Python<'_>, path: PathBuf) -> PyResult<Records> {
+#[pyo3(signature = (path, *, types = None))]
+pub(crate) fn records(
+    py: Python<'_>,
+    path: PathBuf,
+    types: Option<Bound<'_, PyAny>>,
+) -> PyResult<Records> {
+    let types = types.as_ref().map(types_of).transpose()?;
     let reader = py
         .detach(|| warc::Reader::open(&path))
         .map_err(|e| raised(py, &refused(&path, &e)))?;
     Ok(Records {
         path,
+        types,
         state: Mutex::new(State {
             reader,
+            record: warc::Record::new(),
             faults: Vec::new(),
         }),
+    })
+}
+
+/// Takes a name, or any number of them.
+fn types_of(types: &Bound<'_, PyAny>) -> PyResult<Vec<warc::RecordType>> {
+    let parse = |name: Bound<'_, PyAny>| {
+        let name: String = name.extract()?;
+        record_type(&name).map_err(|e| raised(types.py(), &e))
+    };
+    if types.is_instance_of::<PyString>() {
+        return Ok(vec![parse(types.clone())?]);
+    }
+    types.try_iter()?.map(|name| parse(name?)).collect()
+}
+
+fn record_type(name: &str) -> Result<warc::RecordType, Error> {
+    let known = warc::RecordType::ALL;
+    let found = known.into_iter().find(|known| known.as_str() == name);
+    found.ok_or_else(|| {
+        let known = known.map(|known| format!("`{known}`")).join(", ");
+        Error::usage(format!("`types` has {name:?}, expected {known}"))
     })
 }
 
@@ -35,22 +74,44 @@ pub(crate) fn records(py: Python<'_>, path: PathBuf) -> PyResult<Records> {
 #[pyclass(frozen, module = "crawlrank")]
 pub(crate) struct Records {
     path: PathBuf,
+    /// Records of other types are passed over.
+    types: Option<Vec<warc::RecordType>>,
     state: Mutex<State>,
 }
 
 struct State {
     reader: warc::Reader<File>,
+    /// Read into again and again: memory that is still in the cache, and large enough for nearly every record at the
+    /// first attempt. What Python gets is of the record's own size.
+    record: warc::Record,
     faults: Vec<warc::Fault>,
 }
 
+/// What reading came to.
+enum Next {
+    /// `State::record` is one to hand out.
+    Found,
+    /// There may be more behind records that were passed over.
+    PassedOver,
+    End,
+}
+
 impl State {
-    fn next(&mut self) -> Result<Option<warc::Record>, warc::Error> {
-        let mut record = warc::Record::default();
-        let found = self.reader.read_record(&mut record);
-        let room = MOST_FAULTS.saturating_sub(self.faults.len());
-        self.faults
-            .extend(self.reader.take_faults().into_iter().take(room));
-        Ok(found?.then_some(record))
+    fn next(&mut self, types: Option<&[warc::RecordType]>) -> Result<Next, warc::Error> {
+        for _ in 0..PASSED_OVER {
+            let found = self.reader.read_record(&mut self.record);
+            let room = MOST_FAULTS.saturating_sub(self.faults.len());
+            self.faults
+                .extend(self.reader.take_faults().into_iter().take(room));
+            if !found? {
+                self.record = warc::Record::new();
+                return Ok(Next::End);
+            }
+            if types.is_none_or(|types| types.contains(&self.record.record_type())) {
+                return Ok(Next::Found);
+            }
+        }
+        Ok(Next::PassedOver)
     }
 }
 
@@ -61,20 +122,29 @@ impl Records {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Record>> {
-        let record = py
-            .detach(|| self.lock().next())
-            .map_err(|e| raised(py, &refused(&self.path, &e)))?;
-        Ok(record.map(|record| Record {
-            record,
-            block: PyOnceLock::new(),
-        }))
+        loop {
+            let mut state = self.lock(py);
+            let reading = &mut *state;
+            match py.detach(|| reading.next(self.types.as_deref())) {
+                Ok(Next::Found) => return Ok(Some(Record::of(py, &state.record))),
+                Ok(Next::PassedOver) => {}
+                Ok(Next::End) => return Ok(None),
+                Err(error) => {
+                    drop(state);
+                    return Err(raised(py, &refused(&self.path, &error)));
+                }
+            }
+            drop(state); // a signal handler may look at `totals`
+            py.check_signals()?;
+        }
     }
 
     /// What was lost so far: the first 10,000 faults, by offset. The totals count all.
     #[getter]
     fn faults(&self, py: Python<'_>) -> Vec<Fault> {
-        let state = self.lock_attached(py);
-        state.faults.iter().cloned().map(Fault).collect()
+        let state = self.lock(py);
+        let faults = state.faults.iter().cloned();
+        faults.map(|fault| Fault::new(&self.path, fault)).collect()
     }
 
     /// The account so far: `bytes`, `members`, `records`, `block_bytes`, `record_bytes`, `fault_bytes`,
@@ -83,7 +153,7 @@ impl Records {
     /// At the end `record_bytes + fault_bytes + padding_bytes == bytes`, the length of the file.
     #[getter]
     fn totals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let totals = self.lock_attached(py).reader.totals().clone();
+        let totals = self.lock(py).reader.totals().clone();
         let dict = PyDict::new(py);
         for (name, count) in [
             ("bytes", totals.bytes),
@@ -111,15 +181,9 @@ impl Records {
 }
 
 impl Records {
-    /// Without the interpreter: another thread may hold the reader while it reads.
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    /// Waits without the interpreter, which the thread that reads takes again before it lets the lock go.
+    fn lock(&self, py: Python<'_>) -> std::sync::MutexGuard<'_, State> {
         // A panic inside the reader leaves a reader that may say nonsense, and no unsoundness; it is reported as it is.
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn lock_attached(&self, py: Python<'_>) -> std::sync::MutexGuard<'_, State> {
         self.state
             .lock_py_attached(py)
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -128,32 +192,51 @@ impl Records {
 
 /// Bytes of a shard that could not be read as a record.
 #[pyclass(frozen, module = "crawlrank")]
-pub(crate) struct Fault(warc::Fault);
+#[derive(Clone)]
+pub(crate) struct Fault {
+    path: PathBuf,
+    fault: warc::Fault,
+}
+
+impl Fault {
+    pub(crate) fn new(path: &Path, fault: warc::Fault) -> Self {
+        Fault {
+            path: path.to_owned(),
+            fault,
+        }
+    }
+}
 
 #[pymethods]
 impl Fault {
+    /// The shard, as it was given.
+    #[getter]
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the damage begins, in bytes of the compressed stream.
     #[getter]
     fn offset(&self) -> u64 {
-        self.0.offset
+        self.fault.offset
     }
 
     /// What is wrong, e.g. `bad_crc`.
     #[getter]
     fn kind(&self) -> &'static str {
-        self.0.kind.as_str()
+        self.fault.kind.as_str()
     }
 
     /// Compressed bytes lost.
     #[getter]
     fn bytes(&self) -> u64 {
-        self.0.bytes
+        self.fault.bytes
     }
 
     /// What was found, for people.
     #[getter]
     fn detail(&self) -> &str {
-        &self.0.detail
+        &self.fault.detail
     }
 
     fn __repr__(&self) -> String {
@@ -162,7 +245,7 @@ impl Fault {
             kind,
             bytes,
             detail,
-        } = &self.0;
+        } = &self.fault;
         format!("<fault {kind} at {offset}, {bytes} bytes: {detail}>")
     }
 }
@@ -170,8 +253,11 @@ impl Fault {
 /// A record that was read whole.
 #[pyclass(frozen, module = "crawlrank")]
 pub(crate) struct Record {
-    record: warc::Record,
-    block: PyOnceLock<Py<PyBytes>>,
+    record_type: warc::RecordType,
+    offset: u64,
+    bytes: u64,
+    header: Box<[u8]>,
+    block: Py<PyBytes>,
 }
 
 #[pymethods]
@@ -179,25 +265,25 @@ impl Record {
     /// What `WARC-Type` says: `response`, `metadata`, …, or `unknown`.
     #[getter]
     fn r#type(&self) -> &'static str {
-        self.record.record_type().as_str()
+        self.record_type.as_str()
     }
 
     /// Where the record begins in the compressed stream.
     #[getter]
     fn offset(&self) -> u64 {
-        self.record.offset()
+        self.offset
     }
 
     /// Compressed bytes; a member that several records share is charged to the first.
     #[getter]
     fn bytes(&self) -> u64 {
-        self.record.bytes()
+        self.bytes
     }
 
     /// `WARC-Target-URI`, without the `<…>` that some writers put around it.
     #[getter]
     fn url<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyString>>> {
-        self.record
+        self.warc_header()
             .target_uri()
             .map(|uri| text(py, uri))
             .transpose()
@@ -206,41 +292,98 @@ impl Record {
     /// The WARC header, decoded when it is looked at.
     #[getter]
     fn header(slf: Py<Self>) -> Header {
-        Header { record: slf }
+        Header {
+            record: slf,
+            of: HeaderOf::Warc,
+        }
     }
 
-    /// All behind the header: for a `response` HTTP, for `metadata` in WAT files JSON.
+    /// All behind the header: for a `response` HTTP, for `metadata` in WAT files JSON. Always the same object.
     #[getter]
     fn block<'py>(&self, py: Python<'py>) -> &Bound<'py, PyBytes> {
-        self.block
-            .get_or_init(py, || PyBytes::new(py, self.record.block()).unbind())
-            .bind(py)
+        self.block.bind(py)
+    }
+
+    /// The status of an HTTP response, e.g. 200.
+    #[getter]
+    fn http_status(&self, py: Python<'_>) -> Option<u16> {
+        self.http_head(py)?.status()
+    }
+
+    /// The header of an HTTP response or request, read when it is looked at.
+    #[getter]
+    fn http_header(slf: Bound<'_, Self>) -> Option<Header> {
+        slf.get().http_head(slf.py())?;
+        Some(Header {
+            record: slf.unbind(),
+            of: HeaderOf::Http,
+        })
+    }
+
+    /// What HTTP brought: the block behind the HTTP header. The block itself where there is none.
+    ///
+    /// As it is stored. Common Crawl stores it with chunks and compression taken off; other crawlers do not.
+    #[getter]
+    fn payload<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        match self.http_head(py) {
+            Some(head) => PyBytes::new(py, &self.block.as_bytes(py)[head.body()..]),
+            None => self.block.bind(py).clone(),
+        }
     }
 
     fn __repr__(&self) -> String {
         let url = self
-            .record
+            .warc_header()
             .target_uri()
             .map(crawlrank::escape::shown)
             .unwrap_or_default();
-        format!(
-            "<record {} at {}: {url}>",
-            self.r#type(),
-            self.record.offset()
-        )
+        format!("<record {} at {}: {url}>", self.record_type, self.offset)
     }
 }
 
-/// A WARC header: a mapping of field names, in any case, to values. Of a repeated field it gives the first value; `fields()` gives all.
+impl Record {
+    /// Copies a record that the reader will write over.
+    fn of(py: Python<'_>, record: &warc::Record) -> Record {
+        Record {
+            record_type: record.record_type(),
+            offset: record.offset(),
+            bytes: record.bytes(),
+            header: record.header().as_bytes().into(),
+            block: PyBytes::new(py, record.block()).unbind(),
+        }
+    }
+
+    fn warc_header(&self) -> warc::Header<'_> {
+        warc::Header::new(&self.header)
+    }
+
+    fn http_head<'a>(&'a self, py: Python<'a>) -> Option<Head<'a>> {
+        use warc::RecordType::{Request, Response, Revisit};
+        match self.record_type {
+            Response | Request | Revisit => Head::parse(self.block.as_bytes(py)),
+            _ => None,
+        }
+    }
+}
+
+/// A header: a mapping of field names, in any case, to values. Of a repeated field it gives the first value; `fields()` gives all.
 #[pyclass(frozen, mapping, module = "crawlrank")]
 pub(crate) struct Header {
     record: Py<Record>,
+    of: HeaderOf,
+}
+
+/// Which header of a record.
+#[derive(Clone, Copy)]
+enum HeaderOf {
+    Warc,
+    Http,
 }
 
 #[pymethods]
 impl Header {
     fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyString>> {
-        match self.warc_header().get(name) {
+        match self.first(py, name) {
             Some(value) => text(py, value),
             None => Err(PyKeyError::new_err(name.to_owned())),
         }
@@ -254,18 +397,18 @@ impl Header {
         name: &str,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match self.warc_header().get(name) {
+        match self.first(py, name) {
             Some(value) => Ok(Some(text(py, value)?.into_any())),
             None => Ok(default),
         }
     }
 
-    fn __contains__(&self, name: &str) -> bool {
-        self.warc_header().get(name).is_some()
+    fn __contains__(&self, py: Python<'_>, name: &str) -> bool {
+        self.first(py, name).is_some()
     }
 
-    fn __len__(&self) -> usize {
-        self.first_fields().len()
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.first_fields(py).len()
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -274,7 +417,7 @@ impl Header {
 
     /// The names as they are written, each once.
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyString>>> {
-        self.first_fields()
+        self.first_fields(py)
             .into_iter()
             .map(|(name, _)| text(py, name))
             .collect()
@@ -282,7 +425,7 @@ impl Header {
 
     /// The values, in the order of the names.
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyString>>> {
-        self.first_fields()
+        self.first_fields(py)
             .into_iter()
             .map(|(_, value)| text(py, value))
             .collect()
@@ -293,7 +436,7 @@ impl Header {
         &self,
         py: Python<'py>,
     ) -> PyResult<Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>> {
-        self.first_fields()
+        self.first_fields(py)
             .into_iter()
             .map(|(name, value)| Ok((text(py, name)?, text(py, value)?)))
             .collect()
@@ -304,8 +447,8 @@ impl Header {
         &self,
         py: Python<'py>,
     ) -> PyResult<Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>> {
-        self.warc_header()
-            .iter()
+        self.all_fields(py)
+            .into_iter()
             .map(|(name, value)| Ok((text(py, name)?, text(py, value)?)))
             .collect()
     }
@@ -320,21 +463,30 @@ impl Header {
 }
 
 impl Header {
-    fn warc_header(&self) -> warc::Header<'_> {
-        self.record.get().record.header()
+    fn first<'a>(&'a self, py: Python<'a>, name: &str) -> Option<&'a [u8]> {
+        let record = self.record.get();
+        match self.of {
+            HeaderOf::Warc => record.warc_header().get(name),
+            HeaderOf::Http => record.http_head(py)?.first(name),
+        }
     }
 
-    /// Each field the first time that its name occurs. Headers have at most 256 lines.
-    fn first_fields(&self) -> Vec<(&[u8], &[u8])> {
-        let mut fields: Vec<(&[u8], &[u8])> = Vec::new();
-        for (name, value) in self.warc_header().iter() {
-            if !fields
-                .iter()
-                .any(|(before, _)| before.eq_ignore_ascii_case(name))
-            {
-                fields.push((name, value));
-            }
+    fn all_fields<'a>(&'a self, py: Python<'a>) -> Vec<(&'a [u8], &'a [u8])> {
+        let record = self.record.get();
+        match self.of {
+            HeaderOf::Warc => record.warc_header().iter().collect(),
+            HeaderOf::Http => record
+                .http_head(py)
+                .map(|head| head.iter().collect())
+                .unwrap_or_default(),
         }
+    }
+
+    /// Each field the first time that its name occurs.
+    fn first_fields<'a>(&'a self, py: Python<'a>) -> Vec<(&'a [u8], &'a [u8])> {
+        let mut names = HashSet::new();
+        let mut fields = self.all_fields(py);
+        fields.retain(|(name, _)| names.insert(name.to_ascii_lowercase()));
         fields
     }
 }

@@ -71,6 +71,64 @@ def test_the_header_is_a_mapping_in_any_case(shard: Path) -> None:
     assert metadata.url.encode("utf-8", "surrogateescape") == b"http://b.example/\xff"
 
 
+def test_only_records_of_the_types_asked_for_are_given(shard: Path) -> None:
+    records = cr.records(shard, types="metadata")
+    assert [record.type for record in records] == ["metadata"]
+    assert records.totals["records"] == 3
+    assert records.totals["record_bytes"] == shard.stat().st_size
+    several = iter(("warcinfo", "metadata"))
+    assert [record.type for record in cr.records(shard, types=several)] == ["warcinfo", "metadata"]
+    assert list(cr.records(shard, types={"revisit"})) == list(cr.records(shard, types=())) == []
+
+
+def test_many_records_of_other_types_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "many.warc.gz"
+    path.write_bytes(MEMBERS[1] * 2500 + MEMBERS[2])
+    (found,) = cr.records(path, types=["metadata"])
+    assert found.offset == 2500 * len(MEMBERS[1])
+
+
+@pytest.mark.parametrize("types", ["responses", ["response", "Response"]])
+def test_a_type_that_does_not_exist_is_named_with_those_that_do(shard: Path, types: object) -> None:
+    with pytest.raises(cr.UsageError, match=r'"[rR]esponses?", expected `response`, `metadata`'):
+        cr.records(shard, types=types)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        cr.records(shard, types=[1])  # type: ignore[list-item]
+
+
+def test_http_is_taken_apart(tmp_path: Path) -> None:
+    http = b"HTTP/1.1 404 Not Found\r\nServer: x\r\nLink: a\r\nlink: b\r\n\r\n<p>gone"
+    path = tmp_path / "http.warc.gz"
+    members = [
+        member(http),
+        member(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", kind=b"request"),
+        member(http, kind=b"resource"),
+        member(b"20250101000000\n192.0.2.1\n"),
+    ]
+    path.write_bytes(b"".join(members))
+    response, request, resource, dns = cr.records(path)
+    assert (response.http_status, response.payload) == (404, b"<p>gone")
+    assert response.http_header is not None
+    assert dict(response.http_header) == {"Server": "x", "Link": "a"}
+    assert response.http_header["LINK"] == "a" and "WARC-Type" not in response.http_header
+    assert response.http_header.fields()[1:] == [("Link", "a"), ("link", "b")]
+    assert request.http_header is not None and request.http_header.get("host") == "a.example"
+    assert (request.http_status, request.payload) == (None, b"")
+    for other in (resource, dns):
+        assert other.http_status is None and other.http_header is None
+        assert other.payload is other.block
+
+
+def test_what_records_hold_is_not_written_over(tmp_path: Path) -> None:
+    # Larger and smaller in turn: each is read into the same memory.
+    blocks = [bytes([n]) * (100_000 if n % 2 else 10) for n in range(20)]
+    path = tmp_path / "sizes.warc.gz"
+    path.write_bytes(b"".join(member(block, b"N: %d" % n) for n, block in enumerate(blocks)))
+    kept = list(cr.records(path))
+    assert [record.block for record in kept] == blocks
+    assert [record.header["N"] for record in kept] == [str(n) for n in range(20)]
+
+
 def test_damage_is_a_fault_and_reading_goes_on(tmp_path: Path) -> None:
     bad = bytearray(MEMBERS[1])
     bad[-8] ^= 1  # the checksum
@@ -80,6 +138,7 @@ def test_damage_is_a_fault_and_reading_goes_on(tmp_path: Path) -> None:
     assert [record.type for record in records] == ["warcinfo", "metadata"]
     (fault,) = records.faults
     assert (fault.kind, fault.offset, fault.bytes) == ("bad_crc", len(MEMBERS[0]), len(bad))
+    assert fault.path == path
     assert fault.detail and "bad_crc" in repr(fault)
     totals = records.totals
     assert totals["faults"] == 1
