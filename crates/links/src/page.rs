@@ -364,13 +364,14 @@ impl Page {
     /// Returns what addresses of this page are relative to: the first `<base href>` if it leads to a web page, else the page (HTML, section 4.2.3).
     fn base(&self) -> Option<&Base> {
         let make = || {
-            let page = browser::resolve(std::str::from_utf8(&self.url).ok()?, None).ok()?;
+            let page = std::str::from_utf8(&self.url).ok();
+            let page = page.and_then(|url| browser::resolve(url, None).ok());
             let base = self.envelope.base.and_then(|base| {
                 std::str::from_utf8(&self.envelope.json.bytes()[base.range()]).ok()
             });
             let url = base
-                .and_then(|base| browser::resolve(base, Some(&page)).ok())
-                .unwrap_or(page);
+                .and_then(|base| browser::resolve(base, page.as_ref()).ok())
+                .or(page)?;
             Some(Base::new(url, self.options.www))
         };
         self.base.get_or_init(make).as_ref()

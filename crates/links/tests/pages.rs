@@ -92,6 +92,22 @@ fn each_link_has_its_target() {
     assert_eq!(resolved(Profile::Cc, &page), expected);
 }
 
+#[test]
+fn a_base_stands_alone_where_the_page_has_no_web_address() {
+    let links = anchors(&["x", "http://b.example/"]);
+    let page = |base: &str| wat("page.html", json!({"Head": {"Base": base}, "Links": links}));
+    let to = |url: &str, host: &str| Ok((url.to_owned(), host.to_owned()));
+    let b = to("http://b.example/", "example.b");
+    assert_eq!(
+        resolved(Profile::Browser, &page("http://base.example/dir/")),
+        [to("http://base.example/dir/x", "example.base"), b.clone()]
+    );
+    assert_eq!(
+        resolved(Profile::Browser, &page("/dir/")),
+        [Err(Skipped::BadUrl), b]
+    );
+}
+
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
