@@ -30,6 +30,7 @@ __all__ = [
     "Graph",
     "Group",
     "Header",
+    "Links",
     "Ranks",
     "Record",
     "Records",
@@ -42,6 +43,7 @@ __all__ = [
     "VisitTime",
     "Warning",
     "__version__",
+    "links",
     "main",
     "open",
     "pagerank",
@@ -74,6 +76,34 @@ def records(path: str | PathLike[str], *, types: str | Iterable[str] | None = No
     so that damage is found and `totals` counts them, at less cost than Python would have with them.
 
     Raises `UsageError` for a type that does not exist."""
+
+def links(
+    path: str | PathLike[str] | Iterable[str | PathLike[str]],
+    *,
+    kind: Literal["wat", "warc"] = "wat",
+    profile: Literal["browser", "cc"] = "browser",
+    www: Literal["keep", "strip"] = "keep",
+    exclude_rel: str | Sequence[str] | None = None,
+    only_kind: str | Sequence[str] | None = None,
+    max_links: int = 100_000,
+    max_url: int | str | None = None,
+    max_record: int | str | None = None,
+) -> Links:
+    """Reads the links of pages from a shard, or from several: every link of every page as a row, without a
+    graph.
+
+    `path`: a shard (plain, gzip or zstd), or several; rows come in the order of shards, pages and links.
+    `kind`: shards with the links as Common Crawl extracted them, `wat`, or captures as fetched, of which
+    redirects are read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with the
+    hosts of Common Crawl's own job, `cc`. `www`: `strip` takes a leading `www.` off hosts where two labels
+    remain. `exclude_rel`: links with these rel values give no row: `nofollow`, `ugc`, `sponsored`.
+    `only_kind`: only links of these kinds give one: `a`, `img`, `script`, `redirect`, … `max_links`: links
+    read of a page. `max_url`: longest address, 8 KiB, `max_record`: largest record, 64 MiB, in bytes or as
+    `"8K"`. Options and defaults are those of the command `links`.
+
+    Raises `UsageError` when an option makes no sense, `ReadWriteError` when a shard cannot be opened. What a
+    shard holds is looked at when rows are read: what is none then ends the stream with an error that names
+    it."""
 
 def pagerank(
     edges: _Arrow,
@@ -250,6 +280,33 @@ class Ranks(Table):
 
     def top(self, n: int = 20, by: Literal["pagerank", "harmonic", "in_degree"] = "pagerank") -> Table:
         """Returns the `n` nodes that come first, as a table."""
+
+@final
+class Links:
+    """Links of pages; give it to polars, pyarrow, DuckDB or pandas as it is.
+
+    Each of them gets a stream of its own, which reads the shards anew, a batch of at most 65,536 rows or
+    little more than 4 MiB of text at a time: `pyarrow.RecordBatchReader.from_stream(links)` goes through
+    shards of any size."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+    @property
+    def faults(self) -> list[Fault]:
+        """What was lost so far to the stream that began to read last: the first 10,000 faults, in order. The
+        totals count all."""
+    @property
+    def totals(self) -> dict[str, bool | int | dict[str, int]]:
+        """The account so far of the stream that began to read last; zeros before any did.
+
+        `complete`: whether it came to the end of the last shard. `shards` that were begun; `pages`, their
+        `links`, those `filtered` out by `exclude_rel` and `only_kind`, and `rows`; `skipped`: pages and links
+        left out, by reason. The others are those of `Records.totals`, of all shards together: at the end
+        `record_bytes + fault_bytes + padding_bytes == bytes`, the length of the files."""
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Exports the rows as an Arrow stream, a fresh one at each call. The schema asked for is not looked
+        at, as the interface allows: consumers cast."""
 
 @final
 class Records(Iterator[Record]):

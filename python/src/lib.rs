@@ -5,6 +5,7 @@ mod engine;
 mod error;
 mod graph;
 mod interrupt;
+mod links;
 mod pagerank;
 mod pool;
 mod preview;
@@ -42,6 +43,8 @@ mod _core {
     use super::engine::run;
     #[pymodule_export]
     use super::graph::Graph;
+    #[pymodule_export]
+    use super::links::{Links, links};
     #[pymodule_export]
     use super::main;
     #[pymodule_export]

@@ -16,6 +16,17 @@ pub(crate) fn table(
     num_rows: u64,
     first: Option<&RecordBatch>,
 ) -> String {
+    let shown = first.map_or(0, |batch| batch.num_rows().min(ROWS)) as u64;
+    let count = if shown < num_rows {
+        format!("{shown} of {num_rows} rows")
+    } else {
+        format!("{num_rows} rows")
+    };
+    rows(schema, first) + &format!("({name}: {count})")
+}
+
+/// Returns the first rows as lines of text below the names of the columns.
+pub(crate) fn rows(schema: &Schema, first: Option<&RecordBatch>) -> String {
     let columns: Vec<Vec<String>> = schema
         .fields()
         .iter()
@@ -48,13 +59,7 @@ pub(crate) fn table(
         out.truncate(out.trim_end().len());
         out.push('\n');
     }
-    let shown = lines.saturating_sub(1) as u64;
-    let count = if shown < num_rows {
-        format!("{shown} of {num_rows} rows")
-    } else {
-        format!("{num_rows} rows")
-    };
-    out + &format!("({name}: {count})")
+    out
 }
 
 /// A value as text for people; nothing for null.
