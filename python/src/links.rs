@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use clap::ValueEnum;
 use crawlrank::error::{Error, Exit, Result, quoted};
-use crawlrank::links::{Batches, LinksOptions, batches};
+use crawlrank::links::{Batches, LinksOptions};
 use crawlrank::recipe::{Kind, ProfileName, Recipe, Size, WwwRule};
 use crawlrank::tables;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyTypeError};
@@ -22,42 +22,36 @@ use pyo3::types::{PyCapsule, PyDict};
 
 use crate::error::raised;
 use crate::preview;
-use crate::records::{Fault, MOST_FAULTS};
+use crate::records::{Fault, MOST_FAULTS, one_or_several};
 
 /// Bytes of the first shard that a preview may read: rows enough in a WAT shard, and no wait in one that has none.
 const PREVIEW_BYTES: u64 = 1 << 20;
 
-/// Words with commas between them, as a flag has them, or a sequence of words.
-#[derive(FromPyObject)]
-pub(crate) enum Words {
-    Joined(String),
-    Several(Vec<String>),
-}
-
-impl Words {
-    fn into_vec(self) -> Vec<String> {
-        match self {
-            Words::Joined(words) => words.split(',').map(str::to_owned).collect(),
-            Words::Several(words) => words,
-        }
-    }
+/// Words in several strings or in one, with commas between them as a flag has them.
+fn words(object: Option<Bound<'_, PyAny>>, name: &str) -> PyResult<Vec<String>> {
+    let Some(object) = object else {
+        return Ok(Vec::new());
+    };
+    let several: Vec<String> = one_or_several(&object, name, "text, or several")?;
+    let words = several.iter().flat_map(|words| words.split(','));
+    Ok(words.map(str::to_owned).collect())
 }
 
 /// A number of bytes, or as a flag has it: `8K`.
-#[derive(FromPyObject)]
-pub(crate) enum Bytes {
-    Number(u64),
-    Written(String),
-}
-
-fn size(name: &str, bytes: Option<Bytes>, default: Size) -> Result<Size> {
-    match bytes {
-        None => Ok(default),
-        Some(Bytes::Number(bytes)) => Ok(Size(bytes)),
-        Some(Bytes::Written(text)) => text
-            .parse()
-            .map_err(|e| Error::usage(format!("`{name}`: {e}"))),
+fn size(object: Option<Bound<'_, PyAny>>, name: &str, default: Size) -> PyResult<Size> {
+    let Some(object) = object else {
+        return Ok(default);
+    };
+    if let Ok(bytes) = object.extract() {
+        return Ok(Size(bytes));
     }
+    let Ok(text) = object.extract::<String>() else {
+        return Err(PyTypeError::new_err(format!(
+            "`{name}` is {object}, expected a number of bytes, or text such as \"8K\""
+        )));
+    };
+    text.parse()
+        .map_err(|e| raised(object.py(), &Error::usage(format!("`{name}`: {e}"))))
 }
 
 /// Reads the links of pages from a shard, or from several: every link of every page as a row, without a graph.
@@ -92,46 +86,32 @@ pub(crate) fn links(
     kind: &str,
     profile: &str,
     www: &str,
-    exclude_rel: Option<Words>,
-    only_kind: Option<Words>,
+    exclude_rel: Option<Bound<'_, PyAny>>,
+    only_kind: Option<Bound<'_, PyAny>>,
     max_links: usize,
-    max_url: Option<Bytes>,
-    max_record: Option<Bytes>,
+    max_url: Option<Bound<'_, PyAny>>,
+    max_record: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Links> {
-    let shards = paths(path)?;
+    let shards = one_or_several(path, "path", "a path, or several")?;
+    let default = Recipe::default();
+    let recipe = Recipe {
+        exclude_rel: words(exclude_rel, "exclude_rel")?,
+        only_kind: words(only_kind, "only_kind")?,
+        max_links,
+        max_url: size(max_url, "max_url", default.max_url)?,
+        max_record: size(max_record, "max_record", default.max_record)?,
+        ..default
+    };
     let make = || {
-        let default = Recipe::default();
         let recipe = Recipe {
             kind: choose::<Kind>("kind", kind)?,
             profile: choose::<ProfileName>("profile", profile)?,
             www: choose::<WwwRule>("www", www)?,
-            exclude_rel: exclude_rel.map(Words::into_vec).unwrap_or_default(),
-            only_kind: only_kind.map(Words::into_vec).unwrap_or_default(),
-            max_links,
-            max_url: size("max_url", max_url, default.max_url)?,
-            max_record: size("max_record", max_record, default.max_record)?,
-            ..default
+            ..recipe
         };
         Links::new(shards, LinksOptions::of(&recipe.check()?)?)
     };
     py.detach(make).map_err(|e| raised(py, &e))
-}
-
-/// One path, or those that an iterable gives.
-fn paths(path: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
-    if let Ok(one) = path.extract() {
-        return Ok(vec![one]);
-    }
-    let expected = |_| {
-        let found = path.get_type();
-        PyTypeError::new_err(format!(
-            "`path` is {found}, expected a path, or paths in a list or the like"
-        ))
-    };
-    let several = path.try_iter().map_err(expected)?;
-    several
-        .map(|one| one?.extract().map_err(expected))
-        .collect()
 }
 
 /// Returns the value that users call `word`.
@@ -241,7 +221,7 @@ impl Links {
             account: Arc::default(),
             next: 0,
             current: None,
-            owner: thread::current().id(),
+            asker: Asker::new(),
         }
     }
 
@@ -252,6 +232,9 @@ impl Links {
             1 => format!("{first:?}"),
             several => format!("{first:?} and {} more", several - 1),
         };
+        if std::fs::metadata(first).is_ok_and(|found| !found.is_file()) {
+            return format!("(links of {of})"); // what is read of a pipe is gone
+        }
         let rows = guarded(first, || {
             let file = File::open(first).map_err(|e| Error::io(first, &e))?;
             Batches::new(file.take(PREVIEW_BYTES), first, self.options.clone())
@@ -329,7 +312,7 @@ impl Sums {
         "faults",
     ];
 
-    fn of(links: &Batches<File>) -> Sums {
+    fn of(links: &Batches<Watched>) -> Sums {
         let (counts, totals) = (links.counts(), links.totals());
         let warnings = totals.warnings.iter();
         Sums {
@@ -380,9 +363,8 @@ struct Stream {
     account: Arc<Mutex<Account>>,
     /// The shard to open next.
     next: usize,
-    current: Option<Batches<File>>,
-    /// The thread that asked for the stream.
-    owner: ThreadId,
+    current: Option<Batches<Watched>>,
+    asker: Asker,
 }
 
 impl Stream {
@@ -399,7 +381,12 @@ impl Stream {
                 return Ok(None);
             };
             self.next += 1;
-            self.current = Some(batches(shard, self.options.clone())?);
+            let file = File::open(shard).map_err(|e| Error::io(shard, &e))?;
+            let input = Watched {
+                file,
+                asker: self.asker.clone(),
+            };
+            self.current = Some(Batches::new(input, shard, self.options.clone()));
         }
     }
 
@@ -427,22 +414,79 @@ impl Stream {
             account.done.add(&sums);
             self.current = None;
         }
-        batch
+        // What a signal handler raised says more than that reading failed.
+        self.asker.answer().and(batch)
     }
 
-    /// Reads on with the interpreter free for other threads, and stops when Ctrl-C was pressed. Only on the thread that
-    /// asked for the stream: a consumer that waits for its own threads may hold the interpreter, and waiting for it on
-    /// those would be forever.
+    /// Reads on with the interpreter free for other threads.
     fn read_detached(&mut self) -> Result<Option<RecordBatch>> {
-        if thread::current().id() != self.owner {
+        if !self.asker.may_attach() {
             return self.read();
         }
         let attached = Python::try_attach(|py| {
-            py.check_signals().map_err(|e| interrupted(py, &e))?;
+            check_signals(py)?;
             py.detach(|| self.read())
         });
         attached.unwrap_or_else(|| self.read())
     }
+}
+
+/// Asks Python whether Ctrl-C was pressed. Only on the thread that asked for the stream: a consumer that waits for its own
+/// threads may hold the interpreter, and waiting for it on those would be forever.
+#[derive(Clone)]
+struct Asker {
+    owner: ThreadId,
+    raised: Arc<Mutex<Option<Error>>>,
+}
+
+impl Asker {
+    fn new() -> Asker {
+        Asker {
+            owner: thread::current().id(),
+            raised: Arc::default(),
+        }
+    }
+
+    fn may_attach(&self) -> bool {
+        thread::current().id() == self.owner
+    }
+
+    /// Keeps what a signal handler raised, and says whether one did.
+    fn ask(&self) -> bool {
+        if !self.may_attach() {
+            return false;
+        }
+        let Some(Err(error)) = Python::try_attach(check_signals) else {
+            return false;
+        };
+        *lock(&self.raised) = Some(error);
+        true
+    }
+
+    /// What [`ask`](Asker::ask) kept.
+    fn answer(&self) -> Result<()> {
+        lock(&self.raised).take().map_or(Ok(()), Err)
+    }
+}
+
+/// A shard's bytes as they are read, ended when Ctrl-C was pressed: where few links are rows, the next batch may be many
+/// shards away.
+struct Watched {
+    file: File,
+    asker: Asker,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.asker.ask() {
+            true => Err(std::io::Error::other("interrupted")),
+            false => self.file.read(buffer),
+        }
+    }
+}
+
+fn check_signals(py: Python<'_>) -> Result<()> {
+    py.check_signals().map_err(|e| interrupted(py, &e))
 }
 
 /// The error for what a signal handler raised. An Arrow stream has only text for it, which the consumer raises; after

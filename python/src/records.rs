@@ -8,7 +8,8 @@ use std::sync::Mutex;
 use crawlrank::error::{Error, refused};
 use crawlrank_warc as warc;
 use crawlrank_warc::http::Head;
-use pyo3::exceptions::PyKeyError;
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt as _;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -49,16 +50,35 @@ pub(crate) fn records(
     })
 }
 
-/// Takes a name, or any number of them.
+/// The types of some names.
 fn types_of(types: &Bound<'_, PyAny>) -> PyResult<Vec<warc::RecordType>> {
-    let parse = |name: Bound<'_, PyAny>| {
-        let name: String = name.extract()?;
-        record_type(&name).map_err(|e| raised(types.py(), &e))
-    };
-    if types.is_instance_of::<PyString>() {
-        return Ok(vec![parse(types.clone())?]);
+    let names: Vec<String> = one_or_several(types, "types", "text, or several")?;
+    let known = names.iter().map(|name| record_type(name));
+    known
+        .collect::<Result<_, _>>()
+        .map_err(|e| raised(types.py(), &e))
+}
+
+/// One value, or those that an iterable gives; `name` and `expected` are what messages call them.
+pub(crate) fn one_or_several<'py, T: FromPyObjectOwned<'py>>(
+    object: &Bound<'py, PyAny>,
+    name: &str,
+    expected: &str,
+) -> PyResult<Vec<T>> {
+    if let Ok(one) = object.extract() {
+        return Ok(vec![one]);
     }
-    types.try_iter()?.map(|name| parse(name?)).collect()
+    let wrong = |is: &str, found: &Bound<'_, PyAny>| {
+        let found = found.get_type();
+        PyTypeError::new_err(format!("`{name}` {is} {found}, expected {expected}"))
+    };
+    let several = object.try_iter().map_err(|_| wrong("is", object))?;
+    several
+        .map(|one| {
+            let one = one?;
+            one.extract().map_err(|_| wrong("has", &one))
+        })
+        .collect()
 }
 
 fn record_type(name: &str) -> Result<warc::RecordType, Error> {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -253,6 +254,26 @@ def test_what_cannot_be_opened_is_found_at_once(shard: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
+        ({"only_kind": 3}, "`only_kind` is <class 'int'>, expected text, or several"),
+        ({"exclude_rel": ["ugc", None]}, "`exclude_rel` has <class 'NoneType'>, expected text"),
+        ({"max_record": 1.5}, '`max_record` is 1.5, expected a number of bytes, or text such as "8K"'),
+        ({"max_url": -1}, "`max_url` is -1, expected a number of bytes"),
+    ],
+)
+def test_options_of_another_type_are_named(shard: Path, option: dict[str, object], expected: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        cr.links(shard, **option)  # type: ignore[arg-type]
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("kinds", ["a,header", ["a", "header"], {"a", "header"}, iter(("a", "header"))])
+def test_words_come_in_one_text_or_in_several(shard: Path, kinds: Iterable[str]) -> None:
+    assert rows(cr.links(shard, only_kind=kinds)) == [row for row in ROWS if row[4] in ("a", "header")]
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
         ({"kind": "wet"}, '`kind` is "wet", expected `wat` or `warc`'),
         ({"profile": "lynx"}, "expected `browser` or `cc`"),
         ({"www": ""}, "expected `keep` or `strip`"),
@@ -281,6 +302,19 @@ def test_it_prints_its_first_rows(shard: Path) -> None:
     assert len(lines) == 1 + len(ROWS) + 1
     assert lines[-1] == f'(the first links of "{shard}" and 1 more)'
     assert repr(cr.links(shard, only_kind="iframe")) == f'(links of "{shard}": none in the first MiB)'
+
+
+def test_printing_leaves_a_pipe_alone(shard: Path) -> None:
+    reading, writing = os.pipe()
+    path = Path(f"/dev/fd/{reading}")
+    if not path.exists():
+        pytest.skip("no names for pipes on this system")
+    with os.fdopen(reading, "rb"), os.fdopen(writing, "wb") as pipe:
+        links = cr.links(path)
+        assert repr(links) == f'(links of "{path}")', "it neither waits for bytes nor takes them"
+        pipe.write(shard.read_bytes())
+        pipe.close()
+        assert rows(links) == ROWS
 
 
 HOSTILE = [
@@ -358,6 +392,7 @@ ways = {
     "batches": lambda: [batch.num_rows for batch in pa.RecordBatchReader.from_stream(links)],
     "polars": lambda: pl.DataFrame(links),
     "pyarrow": lambda: pa.table(links),
+    "no rows": lambda: pa.table(cr.links([sys.argv[1]] * 1000, only_kind="iframe")),
 }
 ticks, is_over = [], threading.Event()
 
@@ -383,7 +418,7 @@ print(time.monotonic() - began, len(ticks))
 """
 
 
-@pytest.mark.parametrize("way", ["batches", "polars", "pyarrow"])
+@pytest.mark.parametrize("way", ["batches", "polars", "pyarrow", "no rows"])
 def test_ctrl_c_stops_it_and_other_threads_run_meanwhile(long_shard: Path, way: str) -> None:
     outcome, numbers = python(INTERRUPTED, long_shard, way).splitlines()
     seconds, ticks = map(float, numbers.split())
