@@ -83,8 +83,8 @@ def links(
     kind: Literal["wat", "warc"] = "wat",
     profile: Literal["browser", "cc"] = "browser",
     www: Literal["keep", "strip"] = "keep",
-    exclude_rel: str | Sequence[str] | None = None,
-    only_kind: str | Sequence[str] | None = None,
+    exclude_rel: str | Iterable[str] | None = None,
+    only_kind: str | Iterable[str] | None = None,
     max_links: int = 100_000,
     max_url: int | str | None = None,
     max_record: int | str | None = None,
@@ -456,10 +456,10 @@ def robots_from_response(
     allowed. 429, 5xx, other codes, and no response (`status` is `None`): nothing is allowed, until after 30
     days everything is. 304 answers those who have the file already: keep what you have, and do not come here.
 
-    `body`: decoded. `headers`: a mapping of names to values (of str or bytes, or lists of them), or pairs; they
-    say how long the answer may be used, see `Access.fresh_for`. `redirects`: how many were followed; more than
-    five count as no file. `age`: how many seconds ago the response came. `unreachable_for`: for how many seconds
-    the file has been unreachable without a break.
+    `body`: decoded. `headers`: a mapping of names to values (of str or bytes, or lists of them), or pairs;
+    they say how long the answer may be used, see `Access.fresh_for`. `redirects`: how many were followed;
+    more than five count as no file. `age`: how many seconds ago the response came. `unreachable_for`: for how
+    many seconds the file has been unreachable without a break.
 
     Raises `CrawlrankError` when a time is below 0, `TypeError` when a header is no text."""
 
@@ -735,9 +735,9 @@ class Access:
         """The parsed file, where rules decide."""
     @property
     def fresh_for(self) -> float:
-        """For how many seconds the answer may still be used; 0: fetch again. A day (RFC 9309, section 2.4), or
-        less where the headers say so: of 429 and 5xx `Retry-After`, else `Cache-Control` and `Expires`, less
-        `Age`, as RFC 9111 reads them. To heed these is left to crawlers: many servers send `no-cache` with every
-        page, which gives 0."""
+        """For how many seconds the answer may still be used; 0: fetch again. A day (RFC 9309, section 2.4),
+        or less where the headers say so: of 429 and 5xx `Retry-After`, else `Cache-Control` and `Expires`,
+        less `Age`, as RFC 9111 reads them. To heed these is left to crawlers: many servers send `no-cache`
+        with every page, which gives 0."""
     def allowed(self, agent: str, url: _Text) -> bool:
         """Whether an agent may fetch a URL of the site. Its robots.txt may always be fetched."""

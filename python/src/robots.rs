@@ -137,9 +137,19 @@ fn header_fields(headers: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> 
         true => headers.call_method0("items")?,
         false => headers.clone(),
     };
+    let wrong = |found: &Bound<'_, PyAny>| {
+        let found = found.get_type();
+        let expected = "a mapping of names to values, or pairs of them";
+        PyTypeError::new_err(format!("`headers` is or has {found}, expected {expected}"))
+    };
     let mut fields = Vec::new();
-    for pair in pairs.try_iter()? {
-        let (name, values): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+    for pair in pairs.try_iter().map_err(|_| wrong(headers))? {
+        let mut pair = pair?;
+        if let Ok(list) = pair.cast::<PyList>() {
+            pair = list.to_tuple().into_any(); // as ASGI has them
+        }
+        let (name, values): (Bound<'_, PyAny>, Bound<'_, PyAny>) =
+            pair.extract().map_err(|_| wrong(&pair))?;
         let name = text(&name)?;
         match values.cast::<PyList>() {
             Ok(values) => {

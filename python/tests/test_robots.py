@@ -204,6 +204,7 @@ def test_headers_say_how_long_an_answer_may_be_used() -> None:
         {"CACHE-CONTROL": "max-age=600"},
         {b"Cache-Control": [b"public", b"max-age=600"]},
         [("Cache-Control", "max-age=600"), ("X", b"\xff")],
+        [[b"cache-control", b"max-age=600"]],
         {"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Expires": "Sun, 06 Nov 1994 08:59:37 GMT"},
     ]
     for headers in forms:
@@ -214,6 +215,9 @@ def test_headers_say_how_long_an_answer_may_be_used() -> None:
     assert robots.from_response(200, b"", {}).fresh_for == 86400
     with pytest.raises(TypeError, match="`headers` is of type int"):
         robots.from_response(200, b"", {"Age": 1})
+    for no_headers in ("Age: 1", b"Age: 1", 1, ["Age"], [("Age",)], [("Age", "1", "2")]):
+        with pytest.raises(TypeError, match=r"`headers` .*, expected a mapping of names to values, or pairs"):
+            robots.from_response(200, b"", no_headers)
 
 
 def test_ctrl_c_stops_a_long_call() -> None:
