@@ -112,32 +112,19 @@ impl Base {
         &self.url
     }
 
-    /// Writes the URL that an address stands for and its reversed host, empty where that is no node.
-    ///
-    /// Most addresses are spelled as the URL standard would spell them, and need no parsing: they are put behind the piece of the base that they are
-    /// relative to. The property tests below hold the result to what [`resolve`] says.
-    pub(crate) fn join(
+    /// Writes URL and host of an address that needs no parsing; nothing at all for any other.
+    fn join_settled(
         &self,
-        address: &[u8],
+        address: &str,
         www: Www,
         url: &mut String,
         host: &mut String,
-    ) -> Result<(), Skipped> {
-        url.clear();
-        host.clear();
-        let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
-        let joined = match classify(address.as_bytes()) {
+    ) -> Option<()> {
+        match classify(address.as_bytes()) {
             Address::SameHost => self.join_relative(address, url, host),
             Address::Host(name) => self.join_absolute(address, name, www, url, host),
             Address::OtherScheme | Address::Unclear => None,
-        };
-        if joined.is_some() {
-            return Ok(());
         }
-        let parsed = resolve(address, Some(&self.url))?;
-        let _ = push_host_of(&parsed, www, host);
-        url.push_str(parsed.as_str());
-        Ok(())
     }
 
     fn join_relative(&self, address: &str, url: &mut String, host: &mut String) -> Option<()> {
@@ -187,6 +174,29 @@ impl Base {
         let _ = push_reversed(name, LabelRule::Anywhere, www, host);
         Some(())
     }
+}
+
+/// Writes the URL that an address stands for and its reversed host, empty where that is no node.
+///
+/// Most addresses are spelled as the URL standard would spell them, and need no parsing: they are put behind the piece of the base that they are
+/// relative to. The property tests below hold the result to what [`resolve`] says.
+pub(crate) fn join(
+    address: &[u8],
+    base: Option<&Base>,
+    www: Www,
+    url: &mut String,
+    host: &mut String,
+) -> Result<(), Skipped> {
+    url.clear();
+    host.clear();
+    let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
+    if base.is_some_and(|base| base.join_settled(address, www, url, host).is_some()) {
+        return Ok(());
+    }
+    let parsed = resolve(address, base.map(Base::url))?;
+    let _ = push_host_of(&parsed, www, host); // on an error nothing is written
+    url.push_str(parsed.as_str());
+    Ok(())
 }
 
 /// What a byte means to [`is_settled`].
@@ -364,7 +374,13 @@ mod tests {
         ] {
             let base = Base::new(Url::parse(base).expect("a good base"), Www::Keep);
             let (mut url, mut host) = (String::new(), String::new());
-            let joined = base.join(address.as_bytes(), Www::Keep, &mut url, &mut host);
+            let joined = join(
+                address.as_bytes(),
+                Some(&base),
+                Www::Keep,
+                &mut url,
+                &mut host,
+            );
             match resolve(address, Some(base.url())) {
                 Ok(expected) => {
                     prop_assert_eq!(joined, Ok(()), "{:?}", address);
@@ -403,8 +419,9 @@ mod tests {
         }
 
         #[test]
-        fn classification_agrees_on_hosts(address in r"(https?:)?//[wxnW1-]{0,4}(\.?[a-zA-Z0-9_-]{0,6}){1,4}\.?(:[0-9]{0,6})?([/?#].{0,6})?") {
+        fn classification_agrees_on_hosts(address in r"(https?:)?//[wxnW1-]{0,4}(\.?([a-zA-Z0-9_-]{0,6}|a{62,65}|(a\.){120,130})){1,4}\.?(:[0-9]{0,6})?([/?#].{0,6})?") {
             check(&address)?;
+            check_join(&address)?;
         }
 
         #[test]
@@ -415,6 +432,15 @@ mod tests {
 
         #[test]
         fn joining_agrees_with_parsing(address in r"(https?:|HTTP:|[a-z]:|)[/\\?#]{0,2}([a-zA-Z0-9_.-]{0,6}\.[a-z0-9]{0,4}(:[0-9]{0,3})?)?([/?#.%:]?(%2[eE]|[!-~]|\.){0,4}){0,6}") {
+            check_join(&address)?;
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn joining_agrees_on_what_means_something(address in r"((https?:)?//[aB]\.c)?(/|\.|%2[eEf]|%|\?|#|'|:|x|\\){0,8}") {
             check_join(&address)?;
         }
     }

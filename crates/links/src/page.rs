@@ -212,10 +212,7 @@ impl Page {
         url: &mut String,
         host: &mut String,
     ) -> Result<(), Skipped> {
-        let resolved = match self.base() {
-            Some(base) => base.join(link.url, self.options.www, url, host),
-            None => self.resolve_without_base(link.url, url, host),
-        };
+        let resolved = browser::join(link.url, self.base(), self.options.www, url, host);
         if self.options.profile == Profile::Browser {
             return resolved;
         }
@@ -234,23 +231,6 @@ impl Page {
             return Ok(());
         }
         resolved
-    }
-
-    /// Does so for a page whose own URL is that of no web page.
-    fn resolve_without_base(
-        &self,
-        address: &[u8],
-        url: &mut String,
-        host: &mut String,
-    ) -> Result<(), Skipped> {
-        url.clear();
-        host.clear();
-        let address = std::str::from_utf8(address).map_err(|_| Skipped::BadUrl)?;
-        let parsed = browser::resolve(address, None)?;
-        // On an error nothing is written.
-        let _ = browser::push_host_of(&parsed, self.options.www, host);
-        url.push_str(parsed.as_str());
-        Ok(())
     }
 
     /// Calls `each` once for every node that the page's links lead to, in order of first appearance; the page's own node is left out.
