@@ -116,7 +116,7 @@ pub(super) struct RobotsFacts {
     pub(super) answers: Answers,
     /// Of the agents that are drawn.
     pub(super) agents: Vec<AgentFact>,
-    /// Agents that no file shuts out by name: they stand where `*` does, and a line each would say nothing.
+    /// Agents that every host answers as it answers `*`: a line each would say nothing.
     pub(super) num_as_anybody: u64,
 }
 
@@ -380,14 +380,8 @@ fn robots_facts(
     let ranks = HostRanks::open(run, manifest)?;
     let pagerank = |host: &str| ranks.as_ref().and_then(|ranks| ranks.pagerank(host));
     let answers = robots::answers(run, manifest, &pagerank, interrupt)?;
-    let anybody = answers.agents.iter().find(|agent| agent.agent == "*");
-    let is_as_anybody = |agent: &AgentAnswers| {
-        anybody.is_some_and(|anybody| {
-            agent.agent != "*"
-                && (agent.disallowed, agent.pagerank_disallowed)
-                    == (anybody.disallowed, anybody.pagerank_disallowed)
-        })
-    };
+    let is_as_anybody =
+        |agent: &AgentAnswers| agent.agent != "*" && agent.unlike_anybody == Some(0);
     let (mut agents, mut num_as_anybody) = (Vec::new(), 0);
     for agent in &answers.agents {
         if is_as_anybody(agent) {

@@ -345,7 +345,7 @@ impl Page<'_> {
         let as_anybody = match robots.num_as_anybody {
             0 => String::new(),
             as_anybody => format!(
-                " {} more agents are shut out where everybody is, and nowhere by name: they stand where <code>*</code> does.",
+                " {} more agents are shut out where everybody is, and only there: they stand where <code>*</code> does.",
                 number(as_anybody)
             ),
         };

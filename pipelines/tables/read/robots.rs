@@ -87,6 +87,8 @@ pub struct AgentAnswers {
     pub disallowed: u64,
     /// The PageRank of those that do not.
     pub pagerank_disallowed: f64,
+    /// Hosts that answer it otherwise than they answer `*`; absent where `*` was not asked about.
+    pub unlike_anybody: Option<u64>,
 }
 
 /// A capture, as far as it tells how its host stands.
@@ -175,7 +177,12 @@ fn add(answers: &mut Answers, host: &Capture, pagerank: &dyn Fn(&str) -> Option<
     };
     let pagerank = pagerank(&host.host).unwrap_or(0.0);
     answers.pagerank += pagerank;
+    let mut told = answers.agents.iter().zip(allowed);
+    let anybody = told.find_map(|(agent, &allowed)| (agent.agent == "*").then_some(allowed));
     for (agent, &allowed) in answers.agents.iter_mut().zip(allowed) {
+        if let Some(anybody) = anybody {
+            *agent.unlike_anybody.get_or_insert(0) += u64::from(allowed != anybody);
+        }
         match allowed {
             true => agent.allowed += 1,
             false => {
@@ -183,5 +190,32 @@ fn add(answers: &mut Answers, host: &Capture, pagerank: &dyn Fn(&str) -> Option<
                 agent.pagerank_disallowed += pagerank;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_hosts_need_not_be_the_same_hosts() {
+        let agents = ["*", "same", "other"].map(|agent| AgentAnswers {
+            agent: agent.to_owned(),
+            ..AgentAnswers::default()
+        });
+        let mut answers = Answers {
+            agents: agents.into(),
+            ..Answers::default()
+        };
+        for allowed in [[true, true, false], [false, false, true]] {
+            let host = Capture {
+                agents: Some(allowed.into()),
+                ..Capture::default()
+            };
+            add(&mut answers, &host, &|_| None);
+        }
+        assert!(answers.agents.iter().all(|agent| agent.disallowed == 1));
+        let unlike = answers.agents.iter().map(|agent| agent.unlike_anybody);
+        assert!(unlike.eq([Some(0), Some(0), Some(2)]));
     }
 }
