@@ -75,7 +75,7 @@ def records(path: str | PathLike[str], *, types: str | Iterable[str] | None = No
     `types`: give only records of these types, one or several, as `Record.type` has them. The others are read,
     so that damage is found and `totals` counts them, at less cost than Python would have with them.
 
-    Raises `UsageError` for a type that does not exist."""
+    Raises `UsageError` for a type that does not exist, `ReadWriteError` when the shard cannot be opened."""
 
 def links(
     path: str | PathLike[str] | Iterable[str | PathLike[str]],

@@ -94,9 +94,16 @@ pub(crate) fn links(
 ) -> PyResult<Links> {
     let shards = one_or_several(path, "path", "a path, or several")?;
     let default = Recipe::default();
+    let only_kind_given = only_kind.is_some();
+    let only_kind = words(only_kind, "only_kind")?;
+    if only_kind_given && only_kind.is_empty() {
+        // To a recipe an empty list is no list: every link would give a row.
+        let found = "`only_kind` is empty, expected at least one kind";
+        return Err(raised(py, &Error::usage(found)));
+    }
     let recipe = Recipe {
         exclude_rel: words(exclude_rel, "exclude_rel")?,
-        only_kind: words(only_kind, "only_kind")?,
+        only_kind,
         max_links,
         max_url: size(max_url, "max_url", default.max_url)?,
         max_record: size(max_record, "max_record", default.max_record)?,
@@ -252,7 +259,7 @@ impl Links {
 }
 
 /// Finds out at once what would otherwise end the stream later. A pipe is not opened: it can be read only once.
-fn check_opens(shard: &Path) -> Result<()> {
+pub(crate) fn check_opens(shard: &Path) -> Result<()> {
     let found = std::fs::metadata(shard).map_err(|e| Error::io(shard, &e))?;
     if found.is_dir() {
         let found = "found a folder, expected a shard";
@@ -493,11 +500,13 @@ fn check_signals(py: Python<'_>) -> Result<()> {
 /// Ctrl-C `KeyboardInterrupt` follows, lest code that catches the consumer's errors goes on.
 fn interrupted(py: Python<'_>, raised: &PyErr) -> Error {
     let text = format!("interrupted by {raised}");
+    let text = text.trim_end_matches(": "); // of an exception without text
     if raised.is_instance_of::<PyKeyboardInterrupt>(py) {
         // Without it the consumer's error is all there is.
         let _ = py
-            .import("_thread")
-            .and_then(|thread| thread.call_method0("interrupt_main"));
+            .import("crawlrank._interrupt")
+            .and_then(|module| module.call_method0("expect_again"))
+            .and_then(|_| py.import("_thread")?.call_method0("interrupt_main"));
     }
     Error::new(Exit::Interrupted, "E-INTERRUPTED", text)
 }

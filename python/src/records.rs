@@ -15,6 +15,7 @@ use pyo3::sync::MutexExt as _;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::error::raised;
+use crate::links::check_opens;
 
 /// Faults that are kept for `Records.faults`. A shard made of nothing but faults has millions; all are counted in the totals.
 pub(crate) const MOST_FAULTS: usize = 10_000;
@@ -27,7 +28,7 @@ const PASSED_OVER: usize = 1_000;
 /// `types`: give only records of these types, one or several, as `Record.type` has them. The others are read, so that
 /// damage is found and `totals` counts them, at less cost than Python would have with them.
 ///
-/// Raises `UsageError` for a type that does not exist.
+/// Raises `UsageError` for a type that does not exist, `ReadWriteError` when the shard cannot be opened.
 #[pyfunction]
 #[pyo3(signature = (path, *, types = None))]
 pub(crate) fn records(
@@ -37,8 +38,11 @@ pub(crate) fn records(
 ) -> PyResult<Records> {
     let types = types.as_ref().map(types_of).transpose()?;
     let reader = py
-        .detach(|| warc::Reader::open(&path))
-        .map_err(|e| raised(py, &refused(&path, &e)))?;
+        .detach(|| {
+            check_opens(&path)?;
+            warc::Reader::open(&path).map_err(|e| refused(&path, &e))
+        })
+        .map_err(|e| raised(py, &e))?;
     Ok(Records {
         path,
         types,
@@ -72,6 +76,9 @@ pub(crate) fn one_or_several<'py, T: FromPyObjectOwned<'py>>(
         let found = found.get_type();
         PyTypeError::new_err(format!("`{name}` {is} {found}, expected {expected}"))
     };
+    if object.is_instance_of::<PyBytes>() {
+        return Err(wrong("is", object)); // iterates, over numbers
+    }
     let several = object.try_iter().map_err(|_| wrong("is", object))?;
     several
         .map(|one| {

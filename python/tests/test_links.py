@@ -246,8 +246,12 @@ def test_what_cannot_be_opened_is_found_at_once(shard: Path, tmp_path: Path) -> 
         cr.links(tmp_path)
     with pytest.raises(cr.UsageError, match="`path` is empty"):
         cr.links([])
-    for no_path in (3, None, b"bytes", [3]):
-        with pytest.raises(TypeError, match="expected a path"):
+    for no_path, found in (
+        (3, "is <class 'int'>"),
+        (b"bytes", "is <class 'bytes'>"),
+        ([3], "has <class 'int'>"),
+    ):
+        with pytest.raises(TypeError, match=f"`path` {found}, expected a path"):
             cr.links(no_path)  # type: ignore[arg-type]
 
 
@@ -279,6 +283,7 @@ def test_words_come_in_one_text_or_in_several(shard: Path, kinds: Iterable[str])
         ({"www": ""}, "expected `keep` or `strip`"),
         ({"exclude_rel": ["nofollow", "follow"]}, "names `follow`, expected nofollow, ugc or sponsored"),
         ({"only_kind": "a,b"}, "names `b`, expected one of a, area"),
+        ({"only_kind": []}, "`only_kind` is empty"),
         ({"max_url": "8 feet"}, "`max_url`: expected a size"),
     ],
 )
@@ -425,3 +430,20 @@ def test_ctrl_c_stops_it_and_other_threads_run_meanwhile(long_shard: Path, way: 
     assert outcome == "interrupted"
     assert seconds < 30
     assert ticks >= 3
+
+
+UNCAUGHT = """
+import _thread, sys, threading
+import crawlrank as cr, polars as pl
+threading.Timer(0.5, _thread.interrupt_main).start()
+pl.DataFrame(cr.links([sys.argv[1]] * 1000))
+"""
+
+
+def test_ctrl_c_leaves_a_traceback_whole(long_shard: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNCAUGHT, long_shard], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode != 0
+    assert done.stderr.startswith("Traceback")
+    assert "ComputeError" in done.stderr.splitlines()[-1]

@@ -164,6 +164,13 @@ def test_what_is_no_warc_is_refused_whole(tmp_path: Path, content: bytes) -> Non
     assert caught.value.path == str(path)
 
 
+def test_what_cannot_be_opened_says_what_it_is(tmp_path: Path) -> None:
+    for path, why in ((tmp_path, "found a folder, expected a shard"), (tmp_path / "nothing", "No such file")):
+        with pytest.raises(cr.ReadWriteError, match=why) as caught:
+            cr.records(path)
+        assert (caught.value.path, caught.value.offset) == (str(path), None)
+
+
 def test_threads_may_share_an_iterator(tmp_path: Path) -> None:
     path = tmp_path / "many.warc.gz"
     path.write_bytes(MEMBERS[1] * 2000)
