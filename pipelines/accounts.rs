@@ -198,6 +198,16 @@ impl Outcome {
         sum
     }
 
+    /// What to look at when shards are sound and hold no page: most often they are of the other kind.
+    pub fn hint(&self) -> Option<String> {
+        (self.pages == 0 && self.records > 0).then(|| {
+            format!(
+                "no page in {} records: links are read from WAT shards; captures as fetched (WARC) want `--kind warc`",
+                self.records
+            )
+        })
+    }
+
     /// Refuses to go on when the damage exceeds the limits. Everything that was read stays committed.
     pub fn check(&self, recipe: &Recipe, run: &RunDir) -> Result<()> {
         let refuse = |found: String, remedy: &str| {

@@ -231,7 +231,20 @@ impl From<crawlrank_graph::Error> for Error {
                 action: "read" | "map",
             } => Error::io(path, source),
             Graph::Io { path, source, .. } => Error::cannot_create(path, source),
-            Graph::Corrupt { .. } => Error::new(Exit::Damaged, "E-GRAPH", source.to_string()),
+            Graph::Corrupt {
+                path,
+                offset,
+                expected,
+                found,
+            } => {
+                let text = format!("expected {expected}, found {found}");
+                let error = Error::new(Exit::Damaged, "E-GRAPH", text).at(path);
+                let error = match offset {
+                    Some(offset) => error.offset(*offset),
+                    None => error,
+                };
+                error.remedy("restore the graph from a copy or build it again")
+            }
             Graph::Memory { .. } => Error::new(Exit::Memory, "E-MEMORY", source.to_string()),
             Graph::Interrupted => Error::new(Exit::Interrupted, "E-INTERRUPTED", "interrupted"),
             _ => Error::new(Exit::Refused, "E-GRAPH", source.to_string()),

@@ -63,6 +63,9 @@ impl Links {
         // The tables hold what was good, whatever is said now.
         outcome.check(&recipe, &run)?;
         commits.commit(|manifest| manifest.complete = true)?;
+        if let Some(hint) = outcome.hint() {
+            tracing::warn!("{hint}");
+        }
         print(&run, &outcome, context)?;
         Ok(exit(&outcome))
     }

@@ -191,7 +191,8 @@ impl Summary {
         }
     }
 
-    /// What was lost, and what did not converge, in one line; nothing when all is well.
+    /// What was lost, what did not converge, and whether shards of another kind were meant, in one line; nothing when all is
+    /// well.
     pub fn trouble(&self) -> Option<String> {
         let read = &self.outcome;
         let mut troubles = Vec::new();
@@ -215,6 +216,7 @@ impl Summary {
             let iterations = report.iterations;
             format!("PageRank of level {level} did not converge within {iterations} iterations")
         }));
+        troubles.extend(read.hint());
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
@@ -292,6 +294,7 @@ impl Summary {
                 ),
             ));
         }
+        lines.extend(read.hint().map(|hint| ("note", hint)));
         let notes = self.reports.iter();
         let notes = notes.filter_map(|(level, report)| report.note(level));
         lines.extend(notes.map(|note| ("note", note)));

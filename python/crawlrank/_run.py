@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _FLAGS = ("edge_pages", "private_suffixes", "no_harmonic", "strict")
+_PATHS = ("out", "recipe", "tmp")
 
 
 def run(
@@ -80,7 +81,8 @@ def run(
             is called with stage, done, total, unit and a message, some times a second. Totals may be guesses.
 
     Returns:
-        The finished run. A `UserWarning` says when something was lost, or a ranking did not converge.
+        The finished run. A `UserWarning` says when something was lost, a ranking did not converge, or shards
+        hold no page.
 
     Raises:
         CrawlrankError: of the kind that says how the command would have left; what was finished is saved.
@@ -93,9 +95,13 @@ def run(
         flag = "--" + name.replace("_", "-")
         if name in _FLAGS:
             arguments += [flag] if value else []
+        elif name in _PATHS:
+            arguments += [] if value is None else [f"{flag}={fspath(value)}"]
         elif value is not None:
             several = not isinstance(value, (str, int, float, PathLike))
-            arguments.append(f"{flag}={','.join(value) if several else _text(value)}")
+            arguments.append(f"{flag}={','.join(value) if several else value}")
+    if any(isinstance(path, (list, tuple)) for path in inputs):
+        raise TypeError("`inputs` holds a list, expected paths one by one: run(*paths, out=…)")
     arguments += ["--", *(fspath(path) for path in inputs)]
     if progress is None or progress is True:
         with_line = "ipykernel" in sys.modules or "marimo" in sys.modules
@@ -107,10 +113,6 @@ def run(
                 line.clear()
         progress = True
     return _core.run(arguments, progress)
-
-
-def _text(value: str | float | PathLike[str]) -> str:
-    return str(value) if isinstance(value, (int, float)) else fspath(value)
 
 
 class _Line:

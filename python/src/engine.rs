@@ -68,9 +68,17 @@ pub(crate) fn run(
 fn parse(arguments: Vec<OsString>) -> Result<Job> {
     let program = ["crawlrank", "run"].map(OsString::from);
     let cli = Cli::try_parse_from(program.into_iter().chain(arguments)).map_err(|refusal| {
+        // What is missing, or what is possible, stands on lines of their own; then come hints for a command line.
         let text = refusal.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        Error::usage(first.strip_prefix("error: ").unwrap_or(first))
+        let is_hint =
+            |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
+        let said = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !is_hint(line));
+        let said: Vec<&str> = said.filter(|line| !line.is_empty()).collect();
+        let said = said.join(" ");
+        Error::usage(said.strip_prefix("error: ").unwrap_or(&said))
     })?;
     match cli.command {
         Command::Run(job) => Ok(*job),

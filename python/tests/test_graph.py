@@ -73,7 +73,8 @@ def test_any_graph_directory_opens(run: cr.Run) -> None:
 def test_a_graph_without_nodes_has_arrays(tmp_path: Path) -> None:
     shard = tmp_path / "no-pages.warc.wat"
     shard.write_bytes(b"WARC/1.0\r\nWARC-Type: warcinfo\r\nContent-Length: 0\r\n\r\n\r\n\r\n")
-    graph = cr.run(shard, out=tmp_path / "run", harmonic_log2m=4, progress=False).graph()
+    with pytest.warns(UserWarning, match="no page in 1 records"):
+        graph = cr.run(shard, out=tmp_path / "run", harmonic_log2m=4, progress=False).graph()
     assert (graph.num_nodes, graph.num_edges) == (0, 0)
     assert all(len(graph[name]) == (name.endswith("offsets")) for name in graph)
 
@@ -85,8 +86,9 @@ def test_what_is_cut_or_missing_is_refused(run: cr.Run, tmp_path: Path) -> None:
     shutil.copytree(run.path / "graph" / "host", folder)
     targets = folder / "out_targets.npy"
     targets.write_bytes(targets.read_bytes()[:-4])
-    with pytest.raises(cr.DamagedError, match="out_targets"):
+    with pytest.raises(cr.DamagedError, match="out_targets") as caught:
         cr.Graph(folder)
+    assert caught.value.path == str(targets)
     targets.unlink()
     with pytest.raises(cr.CrawlrankError, match="out_targets"):
         cr.Graph(folder)

@@ -129,15 +129,30 @@ def test_what_was_lost_is_warned_of(shards: Path, tmp_path: Path) -> None:
     assert caught.value.exit == 4
 
 
+def test_shards_without_a_page_are_warned_of(tmp_path: Path, command: Command) -> None:
+    done = command("synth", "--out", tmp_path, "--shards=1", "--pages=3", "--hosts=9", "--kind=robots")
+    assert done.returncode == 0, done.stderr
+    captures = sorted(tmp_path.rglob("*.warc.gz"))
+    with pytest.warns(UserWarning, match=r"no page in \d+ records: .* want `--kind warc`"):
+        cr.run(*captures, out=tmp_path / "run", no_harmonic=True)
+    done = command("links", *captures, "--out", tmp_path / "links")
+    assert done.returncode == 0
+    assert "no page in" in done.stderr
+
+
 def test_errors_are_of_the_kind_of_the_exit(shards: Path, tmp_path: Path, run: cr.Run) -> None:
     out = tmp_path / "run"
     with pytest.raises(cr.UsageError, match="nonexistent") as caught:
         cr.run(tmp_path / "nonexistent.wat.gz", out=out)
     assert (caught.value.exit, caught.value.code) == (2, "E-USAGE")
-    with pytest.raises(cr.UsageError, match="--level"):
+    with pytest.raises(cr.UsageError, match=r"'--level <LEVELS>' \[possible values: host, domain, page\]"):
         cr.run(*wat(shards), out=out, level="planet")
-    with pytest.raises(cr.UsageError):
+    with pytest.raises(cr.UsageError, match=r"were not provided: <INPUT>...$"):
         cr.run(out=out)
+    with pytest.raises(TypeError, match=r"one by one: run\(\*paths"):
+        cr.run(wat(shards), out=out)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="PathLike"):
+        cr.run(*wat(shards), out=3)  # type: ignore[arg-type]
     with pytest.raises(cr.UsageError, match="damping"):
         cr.run(*wat(shards), out=out, damping=2.0)
     page = tmp_path / "page.wat.gz"
