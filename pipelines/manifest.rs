@@ -107,8 +107,13 @@ impl Manifest {
     pub fn open(run: &RunDir) -> Result<Self> {
         let path = run.manifest();
         let bytes = fs::read(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => {
-                Error::usage("not a run directory: it holds no `run.json`").at(run.root())
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+                let found = match fs::metadata(run.root()) {
+                    Ok(found) if found.is_dir() => "not a run directory: it holds no `run.json`",
+                    Ok(_) => "not a run directory, but a file; give the folder that `--out` named",
+                    Err(_) => "not a run directory: there is none of that name",
+                };
+                Error::usage(found).at(run.root())
             }
             _ => Error::io(&path, &e),
         })?;

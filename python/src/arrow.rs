@@ -235,13 +235,26 @@ impl Imported {
 }
 
 pub(crate) fn wrong_type(name: &str, found: &DataType, expected: &str) -> Error {
-    let found = match found {
-        DataType::Struct(_) => "a table".to_owned(),
-        other => format!("a column of type {other}"),
+    let (found, remedy) = match found {
+        DataType::Struct(_) => (
+            "a table".to_owned(),
+            Some(
+                "give one of its columns, e.g. `table[\"url\"]`; of DuckDB `relation.to_arrow_table()[\"url\"]`",
+            ),
+        ),
+        DataType::Dictionary(..) => (
+            format!("a column of type {found}"),
+            Some("cast it first: `.cast(polars.String)`, `.cast(\"string\")` in pyarrow"),
+        ),
+        other => (format!("a column of type {other}"), None),
     };
-    Error::usage(format!(
+    let error = Error::usage(format!(
         "`{name}` is {found}, expected a column of {expected}"
-    ))
+    ));
+    match remedy {
+        Some(remedy) => error.remedy(remedy),
+        None => error,
+    }
 }
 
 fn text_as_bytes(array: ArrayRef) -> ArrayRef {

@@ -248,7 +248,10 @@ impl Run {
         for (file, entry) in &output.files {
             let path = self.directory.output(file);
             let bytes = std::fs::metadata(&path)
-                .map_err(|e| damaged_table(&path, e))?
+                .map_err(|e| match e.kind() {
+                    std::io::ErrorKind::NotFound => damaged_table(&path, e),
+                    _ => Error::io(&path, &e), // a permission that lacks is no damage
+                })?
                 .len();
             if bytes != entry.bytes {
                 return Err(damaged_table(

@@ -170,10 +170,14 @@ impl Table {
 
     fn preview(&self) -> Result<String> {
         let mut reader = self.reader(preview::ROWS)?;
-        let first = reader
-            .next()
-            .transpose()
-            .map_err(|e| Error::internal(e.to_string()))?;
+        let first = reader.next().transpose().map_err(|e| match e {
+            // Ours, on its way through Arrow's interface.
+            ArrowError::ExternalError(source) => match source.downcast::<Error>() {
+                Ok(ours) => *ours,
+                Err(other) => Error::internal(other.to_string()),
+            },
+            other => Error::internal(other.to_string()),
+        })?;
         Ok(preview::table(
             &self.name,
             &self.schema,

@@ -16,7 +16,13 @@ def test_a_directory_that_is_no_run_is_refused_by_name(tmp_path: Path) -> None:
     assert caught.value.code == "E-USAGE"
     assert caught.value.path == str(tmp_path)
     assert caught.value.offset is None
-    assert str(caught.value).startswith(f"error[E-USAGE]: {tmp_path}: not a run directory")
+    assert str(caught.value).endswith(f"{tmp_path}: not a run directory: it holds no `run.json`")
+    file = tmp_path / "hosts.parquet"
+    file.touch()
+    for path, why in ((file, "but a file"), (tmp_path / "nothing", "there is none of that name")):
+        with pytest.raises(cr.UsageError, match=why) as caught:
+            cr.open(path)
+        assert caught.value.path == str(path)
 
 
 def test_it_is_an_oserror_and_a_valueerror() -> None:

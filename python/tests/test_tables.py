@@ -140,6 +140,10 @@ def test_a_damaged_table_is_an_error_and_nothing_else(run: cr.Run, tmp_path: Pat
     with pytest.raises(cr.CrawlrankError) as caught:
         cr.open(copy).hosts()
     assert (caught.value.code, caught.value.path) == ("E-TABLE", str(file))
+    file.write_bytes(sound[:4] + b"\xff" * 20 + sound[24:])
+    with pytest.raises(cr.DamagedError) as caught:
+        repr(cr.open(copy).hosts())
+    assert (caught.value.code, caught.value.path) == ("E-TABLE", str(file))
     for at in range(4, len(sound), len(sound) // 60):
         file.write_bytes(sound[:at] + bytes([sound[at] ^ 0xFF]) + sound[at + 1 :])
         try:

@@ -74,5 +74,7 @@ def test_the_reversed_names_of_a_run(run: cr.Run) -> None:
     hosts = pl.DataFrame(run.hosts())
     assert pl.Series(url.reverse(hosts["host"])).to_list() == hosts["host_rev"].to_list()
     assert pl.Series(url.host(hosts["host"])).to_list() == hosts["host"].to_list()
+    with pytest.raises(cr.UsageError, match=r"`urls` is a table, .*; give one of its columns"):
+        url.host(hosts)
     with pytest.raises(cr.CrawlrankError, match="`urls` is a column of type Int64"):
         url.host(hosts["id"])
