@@ -55,6 +55,12 @@ pub struct Finished {
     pub milliseconds: Option<u64>,
 }
 
+/// What every format of `run.json` has.
+#[derive(Deserialize)]
+struct Probe {
+    format: u32,
+}
+
 /// What `run.json` holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
@@ -120,19 +126,20 @@ impl Manifest {
         let damaged = |what: &str| {
             Error::new(Exit::Damaged, "E-MANIFEST", what)
                 .at(&path)
-                .remedy("remove the run directory and run again")
+                .remedy("restore `run.json` from a copy, or run again with another --out")
         };
         let body = unseal(&bytes).ok_or_else(|| damaged("the checksum does not hold"))?;
-        let manifest: Manifest =
-            serde_json::from_slice(&body).map_err(|e| damaged(&format!("not a manifest: {e}")))?;
-        if manifest.format != FORMAT {
+        let no_manifest = |e: serde_json::Error| damaged(&format!("not a manifest: {e}"));
+        // First the format alone: the rest of another one may be anything.
+        let Probe { format } = serde_json::from_slice(&body).map_err(no_manifest)?;
+        if format != FORMAT {
             return Err(Error::usage(format!(
-                "the run has format {}, this program reads format {FORMAT}",
-                manifest.format
+                "the run has format {format}, this program reads format {FORMAT}"
             ))
-            .at(&path));
+            .at(&path)
+            .remedy("open it with the version of crawlrank that made it, or a later one"));
         }
-        Ok(manifest)
+        serde_json::from_slice(&body).map_err(no_manifest)
     }
 
     /// Positions of the shards that a part covers.
@@ -672,6 +679,18 @@ mod tests {
             assert_eq!(unseal(&flipped), None, "byte {at}");
             assert_eq!(unseal(&sealed[..at]), None, "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_run_of_a_later_format_is_called_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path());
+        let later = seal(b"{\n  \"format\": 7,\n  \"outputs\": []\n}");
+        fs::write(run.manifest(), later).unwrap();
+        let error = Manifest::open(&run).unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage);
+        let text = error.to_string();
+        assert!(text.contains("format 7, this program reads"), "{text}");
     }
 
     #[test]

@@ -118,8 +118,9 @@ def pagerank(
 
     `edges`: m rows, each an edge from a node to another, in any order; edges that are given again count once.
     Node numbers are from 0 to 2^32 - 2 and are kept: there are as many nodes as the largest + 1, or
-    `num_nodes`. What a node without outgoing edges has goes to all nodes alike. Stops when the L1 change of
-    an iteration is below `tolerance`, or after `max_iterations`, which is then warned of (`RuntimeWarning`).
+    `num_nodes`; numbers with wide gaps, such as hashes, are refused without it. What a node without outgoing
+    edges has goes to all nodes alike. Stops when the L1 change of an iteration is below `tolerance`, or after
+    `max_iterations`, which is then warned of (`RuntimeWarning`).
 
     Returns a table of n rows, by id: `id`, `in_degree`, `out_degree`, `pagerank` (n scores, sum 1),
     `pagerank_pos` (1 is the highest; ties by id). The same bits for any number of threads. The graph is built

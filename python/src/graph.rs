@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crawlrank::error::{Error, Result};
+use crawlrank::run::RunDir;
 use crawlrank::tables::nodes::MappedScores;
 use crawlrank_graph as graph;
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyKeyError, PyModuleNotFoundError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -41,8 +42,15 @@ pub(crate) struct Graph {
 impl Graph {
     #[new]
     fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        py.detach(|| Graph::open(&path, None))
-            .map_err(|e| raised(py, &e))
+        let opened = py.detach(|| Graph::open(&path, None));
+        opened.map_err(|error| {
+            let is_run = RunDir::new(&path).manifest().exists();
+            let error = match is_run {
+                true => error.remedy("this is a run: `crawlrank.open(path).graph()`"),
+                false => error,
+            };
+            raised(py, &error)
+        })
     }
 
     /// The directory.
@@ -77,8 +85,13 @@ impl Graph {
         };
         let mapped = PyDict::new(py);
         mapped.set_item("mmap_mode", "r")?;
-        py.import("numpy")?
-            .call_method("load", (path,), Some(&mapped))
+        let numpy = py.import("numpy").map_err(|failure| {
+            let text = "the arrays of a graph need NumPy: pip install numpy";
+            let missing = PyModuleNotFoundError::new_err((text,));
+            missing.set_cause(py, Some(failure));
+            missing
+        })?;
+        numpy.call_method("load", (path,), Some(&mapped))
     }
 
     fn __contains__(&self, name: &str) -> bool {

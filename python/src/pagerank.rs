@@ -27,11 +27,16 @@ use crate::table::Table;
 /// Rows of a batch of the result.
 const BATCH_ROWS: usize = 1 << 16;
 
+/// More nodes than this, and than `NODES_PER_EDGE` times the edges, are only taken when `num_nodes` says so: hashes and
+/// sparse keys given for node numbers would fill disk and memory with nodes that nobody meant.
+const NODES_UNASKED: u64 = 1 << 24;
+const NODES_PER_EDGE: u64 = 16;
+
 /// Computes PageRank of a graph: any Arrow stream of two integer columns, or with `source` and `target`.
 ///
 /// `edges`: m rows, each an edge from a node to another, in any order; edges that are given again count once. Node
-/// numbers are from 0 to 2^32 - 2 and are kept: there are as many nodes as the largest + 1, or `num_nodes`. What a
-/// node without outgoing edges has goes to all nodes alike. Stops when the L1 change of an iteration is below
+/// numbers are from 0 to 2^32 - 2 and are kept: there are as many nodes as the largest + 1, or `num_nodes`; numbers
+/// with wide gaps, such as hashes, are refused without it. What a node without outgoing edges has goes to all nodes alike. Stops when the L1 change of an iteration is below
 /// `tolerance`, or after `max_iterations`, which is then warned of (`RuntimeWarning`).
 ///
 /// Returns a table of n rows, by id: `id`, `in_degree`, `out_degree`, `pagerank` (n scores, sum 1), `pagerank_pos` (1
@@ -107,17 +112,27 @@ fn compute(
             ..IdGraphOptions::default()
         },
     )?;
-    let (mut row, mut ends) = (0, [Vec::new(), Vec::new()]);
+    let (mut row, mut largest, mut ends) = (0, 0, [Vec::new(), Vec::new()]);
     while let Some(batch) = edges.next()? {
         interrupt.check()?;
         let batch = batch.as_struct();
         for (ids, column) in ends.iter_mut().zip(columns) {
             read_ids(batch, column, row, ids)?;
+            largest = ids.iter().copied().fold(largest, u32::max);
         }
         for (&source, &target) in ends[0].iter().zip(&ends[1]) {
             builder.push(source, target)?;
         }
         row += batch.len() as u64;
+    }
+    let asked = u64::from(largest) + 1;
+    if num_nodes.is_none() && asked > NODES_UNASKED.max(row.saturating_mul(NODES_PER_EDGE)) {
+        return Err(Error::usage(format!(
+            "`edges` has {row} rows and names node {largest}: numbers that are not dense"
+        ))
+        .remedy(format!(
+            "number the nodes from 0 without gaps, or give `num_nodes={asked}` if there are so many"
+        )));
     }
     let folder = scratch.path().join("graph");
     let built = builder.finish(num_nodes, &folder, &mut |_| interrupt.flow());

@@ -94,6 +94,8 @@ def test_what_is_cut_or_missing_is_refused(run: cr.Run, tmp_path: Path) -> None:
         cr.Graph(folder)
     with pytest.raises(cr.CrawlrankError, match="nothing"):
         cr.Graph(tmp_path / "nothing")
+    with pytest.raises(cr.CrawlrankError, match=r"this is a run: `crawlrank.open\(path\).graph\(\)`"):
+        cr.Graph(run.path)
 
 
 def test_numpy_is_imported_by_the_first_array(run: cr.Run) -> None:
@@ -105,3 +107,9 @@ def test_numpy_is_imported_by_the_first_array(run: cr.Run) -> None:
         [sys.executable, "-c", code, run.path], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_what_lacks_without_numpy_is_said(run: cr.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install numpy"):
+        run.graph()["pagerank"]

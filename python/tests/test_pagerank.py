@@ -112,6 +112,7 @@ def test_what_did_not_converge_is_warned_of() -> None:
         (pa.table({"x": [0], "y": [1], "z": [2]}), {}, "has the columns `x`, `y`, `z`, expected two"),
         (pa.array([1]), {}, "expected a table of two integer columns"),
         (pa.table({"x": [0], "y": [9]}), {"num_nodes": 3}, "num_nodes"),
+        (pa.table({"x": [0], "y": [2**32 - 2]}), {}, "give `num_nodes=4294967295` if there are so many"),
         (pa.table({"x": [0], "y": [9]}), {"damping": 1.0}, "`damping` is 1"),
         (pa.table({"x": [0], "y": [9]}), {"self_loops": "some"}, '`self_loops` is "some"'),
     ],
