@@ -24,6 +24,10 @@ impl ColumnValue for i64 {
     const DTYPE: &'static str = "<i8";
 }
 
+impl ColumnValue for u32 {
+    const DTYPE: &'static str = "<u4";
+}
+
 /// One value a node, mapped from its file; a slice in order of ids.
 ///
 /// Type and length are checked when it is opened. Whoever lists the file keeps its checksum.

@@ -4,6 +4,7 @@ mod adjacency;
 mod array;
 mod builder;
 mod column;
+mod components;
 mod error;
 mod fold;
 mod graph;
@@ -28,6 +29,10 @@ mod tests;
 pub use adjacency::Adjacency;
 pub use builder::{BuilderOptions, GraphBuilder};
 pub use column::{Column, ColumnValue};
+pub use components::{
+    ComponentSizes, Components, ComponentsStep, strong_components, strong_components_memory_bytes,
+    weak_components, weak_components_memory_bytes,
+};
 pub use error::Error;
 pub use fold::{FoldOptions, fold};
 pub use graph::Graph;

@@ -3,7 +3,7 @@
 use super::util::{eight_nodes, files, go_on, keep_going, two_labels};
 use crate::{
     Error, FoldOptions, Graph, HarmonicOptions, PageRankOptions, fold, harmonic, harmonic_exact,
-    pagerank, transpose,
+    pagerank, strong_components, transpose, weak_components,
 };
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -36,9 +36,20 @@ fn use_unverified(graph: &Graph) {
         ControlFlow::Continue(())
     });
     let exact = harmonic_exact(graph, &mut |_| ControlFlow::Continue(()));
-    for error in [ranks.err(), harmonic.err(), exact.err()]
-        .into_iter()
-        .flatten()
+    let weak = weak_components(graph, &mut |_| ControlFlow::Continue(()));
+    let strong = strong_components(graph, &mut |_| ControlFlow::Continue(()));
+    for components in [&weak, &strong].into_iter().flatten() {
+        components.sizes().unwrap();
+    }
+    for error in [
+        ranks.err(),
+        harmonic.err(),
+        exact.err(),
+        weak.err(),
+        strong.err(),
+    ]
+    .into_iter()
+    .flatten()
     {
         assert!(matches!(error, Error::Corrupt { .. }), "{error}");
     }

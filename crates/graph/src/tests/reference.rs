@@ -1,5 +1,6 @@
 //! Real web graphs with reference answers, where the shared data is at hand.
 
+use super::components::{kosaraju, strong, weak};
 use super::ranks::exact_options;
 use super::util::{go_on, keep_going};
 use crate::harmonic::Search;
@@ -45,9 +46,7 @@ fn import(data: &Path, name: &str, dir: &Path) -> Graph {
         .finish(None, &dir.join(name), &mut keep_going)
         .unwrap();
     assert_eq!(imported.duplicates, 0);
-    let facts: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(data.join(format!("{name}.facts.json"))).unwrap())
-            .unwrap();
+    let facts = facts(data, name);
     let graph = imported.graph;
     assert_eq!(graph.num_nodes(), facts["nodes"]);
     assert_eq!(graph.num_edges(), facts["edges"]);
@@ -64,6 +63,11 @@ fn import(data: &Path, name: &str, dir: &Path) -> Graph {
         facts["max_indegree"]
     );
     graph
+}
+
+fn facts(data: &Path, name: &str) -> serde_json::Value {
+    let facts = std::fs::read(data.join(format!("{name}.facts.json"))).unwrap();
+    serde_json::from_slice(&facts).unwrap()
 }
 
 fn rows(path: PathBuf) -> Vec<(u32, Vec<f64>)> {
@@ -153,5 +157,23 @@ fn harmonic_of_real_graphs() {
         );
         // Balls overlap, so errors are not independent, but they spread no more than a counter's.
         assert!(spread <= 1.5 * deviation, "{name}: {spread}");
+    }
+}
+
+#[test]
+fn components_of_real_graphs() {
+    let Some(data) = data() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for name in GRAPHS {
+        let graph = import(&data, name, dir.path());
+        let facts = facts(&data, name);
+        let (weak, strong) = (weak(&graph), strong(&graph));
+        for (kind, components) in [("wcc", &weak), ("scc", &strong)] {
+            let sizes = components.sizes().unwrap();
+            assert_eq!(sizes.components, facts[kind], "{name}: {kind}");
+            let largest = &facts[format!("largest_{kind}")];
+            assert_eq!(sizes.largest, *largest, "{name}: largest {kind}");
+        }
+        assert_eq!(strong.ids(), kosaraju(&graph), "{name}");
     }
 }
