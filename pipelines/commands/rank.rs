@@ -39,6 +39,9 @@ pub struct Rank {
     /// What becomes of the mass of nodes without links
     #[arg(long, value_enum)]
     pub dangling: Option<DanglingName>,
+    /// Weakly and strongly connected components, too (for a graph)
+    #[arg(long)]
+    pub components: bool,
     /// The ranking
     #[command(flatten)]
     pub ranking: RankingFlags,
@@ -107,6 +110,7 @@ impl Rank {
             harmonic: recipe.harmonic.then_some(HarmonicOptions {
                 log2m: recipe.harmonic_log2m,
             }),
+            components: self.components,
             memory: budget(recipe),
         };
         fs::create_dir_all(out).map_err(|e| Error::cannot_create(out, &e))?;
@@ -115,6 +119,9 @@ impl Rank {
         let report = &scores.report;
         if let Some(why) = &report.harmonic_left_out {
             tracing::warn!("harmonic centrality is null: {why}");
+        }
+        if let Some(why) = &report.components_left_out {
+            tracing::warn!("components are null: {why}");
         }
         rows::print_text(&format!(
             "{}: {} nodes, {} edges, {} iterations, residual {:.1e}, error at most {:.1e}\n",
@@ -141,10 +148,11 @@ impl Rank {
             || self.weighted
             || self.personalize.is_some()
             || self.dangling.is_some()
+            || self.components
         {
             return Err(Error::usage("a run is ranked in place, from its recipe")
                 .at(&self.target)
-                .remedy("for --out, --weighted, --personalize or --dangling give a graph of it, e.g. RUN/graph/host"));
+                .remedy("for --out, --weighted, --personalize, --dangling or --components give a graph of it, e.g. RUN/graph/host"));
         }
         let run = RunDir::new(&self.target);
         let _lock = run.lock()?;

@@ -1,11 +1,12 @@
-//! Graphs to scores: PageRank and harmonic centrality of every level.
+//! Graphs to scores: PageRank and harmonic centrality of every level, and components on request.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use crawlrank_graph::{Column, Graph, HarmonicOptions, PageRankOptions};
+use crawlrank_graph::{Column, Components, Graph, HarmonicOptions, PageRankOptions};
 use serde::{Deserialize, Serialize};
 
 use super::Job;
@@ -22,6 +23,8 @@ pub struct Options {
     pub pagerank: PageRankOptions,
     /// HyperBall's options; absent: harmonic centrality is left out.
     pub harmonic: Option<HarmonicOptions>,
+    /// Whether components are wanted.
+    pub components: bool,
     /// Bytes of memory to use.
     pub memory: u64,
 }
@@ -60,8 +63,57 @@ pub struct Report {
     pub harmonic_log2m: Option<u32>,
     /// Why harmonic centrality was not computed.
     pub harmonic_left_out: Option<String>,
-    /// Wall time of both.
+    /// Absent when components were not computed.
+    #[serde(default)]
+    pub components: Option<ComponentsReport>,
+    /// Why components were asked for and not computed.
+    #[serde(default)]
+    pub components_left_out: Option<String>,
+    /// Wall time of all that.
     pub seconds: f64,
+}
+
+/// The components of a graph in numbers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ComponentsReport {
+    /// Joined along edges taken in either direction.
+    pub weak: ComponentSizes,
+    /// Joined by paths along the edges, both ways.
+    pub strong: ComponentSizes,
+}
+
+/// How many components there are, and how large.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ComponentSizes {
+    /// Number of components.
+    pub count: u64,
+    /// Nodes of the largest.
+    pub largest: u64,
+    /// How many there are of each size, by size.
+    pub sizes: Vec<ComponentSize>,
+}
+
+/// The components of one size.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ComponentSize {
+    /// Nodes of each.
+    pub size: u64,
+    /// Number of them.
+    pub count: u64,
+}
+
+impl ComponentSizes {
+    fn of(components: &Components) -> Result<Self> {
+        let sizes = components.sizes()?;
+        let distribution = sizes.distribution.into_iter();
+        Ok(ComponentSizes {
+            count: sizes.components,
+            largest: sizes.largest,
+            sizes: distribution
+                .map(|(size, count)| ComponentSize { size, count })
+                .collect(),
+        })
+    }
 }
 
 impl Report {
@@ -105,6 +157,8 @@ pub struct Scores {
     pub pagerank: Vec<f64>,
     /// Absent when not computed.
     pub harmonic: Option<Vec<f64>>,
+    /// The weak and the strong component of each node; absent when not computed.
+    pub components: Option<[Vec<u32>; 2]>,
     /// How it went.
     pub report: Report,
 }
@@ -129,6 +183,7 @@ pub fn rank(job: &Job) -> Result<()> {
                 ..PageRankOptions::default()
             },
             harmonic: harmonic.clone(),
+            components: false,
             memory: job.memory,
         };
         let scores = score(&graph, &options, job.interrupt, job.progress)?;
@@ -187,6 +242,20 @@ pub fn score(
             }
         }
     };
+    let scores_bytes = nodes * if harmonic.is_some() { 16 } else { 8 };
+    let needed = components_memory_bytes(nodes) + scores_bytes;
+    let fits = needed <= options.memory;
+    let components = (options.components && fits)
+        .then(|| components(graph, interrupt, show))
+        .transpose()?;
+    let components_left_out = (options.components && !fits).then(|| {
+        format!(
+            "they need {} MiB, the budget is {} MiB; more --memory computes them",
+            needed >> 20,
+            options.memory >> 20
+        )
+    });
+    let (components, components_report) = components.unzip();
     let asked = &options.pagerank;
     let report = Report {
         nodes,
@@ -208,11 +277,14 @@ pub fn score(
             .filter(|_| harmonic.is_some())
             .map(|harmonic| harmonic.log2m),
         harmonic_left_out: left_out,
+        components: components_report,
+        components_left_out,
         seconds: started.elapsed().as_secs_f64(),
     };
     Ok(Scores {
         pagerank: pagerank.scores,
         harmonic,
+        components,
         report,
     })
 }
@@ -258,7 +330,39 @@ fn harmonic_scores(
     Ok(interrupt.or_stopped(scored)?.scores)
 }
 
-/// Writes scores, positions and the report into a new folder.
+/// What components take: the strong ones are looked for while the weak ones, four bytes a node, are kept.
+fn components_memory_bytes(nodes: u64) -> u64 {
+    let weak = crawlrank_graph::weak_components_memory_bytes(nodes);
+    let strong = crawlrank_graph::strong_components_memory_bytes(nodes);
+    weak.max(4 * nodes + strong)
+}
+
+/// Finds the weak and the strong component of each node.
+fn components(
+    graph: &Graph,
+    interrupt: &Interrupt,
+    show: Show,
+) -> Result<([Vec<u32>; 2], ComponentsReport)> {
+    let find = |stage, find: FindComponents| {
+        let progress = Progress::start(show, stage, "nodes", graph.num_nodes());
+        let found = find(graph, &mut |step| {
+            progress.set(step.nodes, String::new());
+            interrupt.flow()
+        });
+        let components = interrupt.or_stopped(found)?;
+        Ok::<_, Error>((ComponentSizes::of(&components)?, components.into_ids()))
+    };
+    let (weak, weak_ids) = find("weak components", crawlrank_graph::weak_components)?;
+    let (strong, strong_ids) = find("strong components", crawlrank_graph::strong_components)?;
+    Ok(([weak_ids, strong_ids], ComponentsReport { weak, strong }))
+}
+
+type FindComponents = fn(
+    &Graph,
+    &mut dyn FnMut(crawlrank_graph::ComponentsStep) -> ControlFlow<()>,
+) -> std::result::Result<Components, crawlrank_graph::Error>;
+
+/// Writes scores, positions, components and the report into a new folder.
 pub fn write(folder: &Path, scores: &Scores) -> Result<()> {
     fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
     let pairs = [
@@ -274,7 +378,46 @@ pub fn write(folder: &Path, scores: &Scores) -> Result<()> {
             .collect();
         Column::write(&folder.join(format!("{name}_pos.npy")), &positions)?;
     }
+    let components = scores.components.iter().flatten();
+    for (name, ids) in ["weak_component", "strong_component"]
+        .iter()
+        .zip(components)
+    {
+        Column::write(&folder.join(format!("{name}.npy")), ids)?;
+    }
     let path = folder.join("ranks.json");
     let json = serde_json::to_vec_pretty(&scores.report).expect("a report is plain data");
     fs::write(&path, json).map_err(|e| Error::cannot_create(&path, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crawlrank_graph::{IdGraphBuilder, IdGraphOptions};
+
+    #[test]
+    fn components_that_the_budget_does_not_hold_are_left_out_and_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut edges = IdGraphBuilder::new(folder.path(), IdGraphOptions::default()).unwrap();
+        edges.push(0, 1).unwrap();
+        let graph = edges
+            .finish(Some(1000), &folder.path().join("graph"), &mut |_| {
+                ControlFlow::Continue(())
+            })
+            .unwrap()
+            .graph;
+        // Scores take 8 bytes a node, PageRank with its positions 24; the components 4 and 20.
+        for (memory, fits) in [(24_000, false), (31_999, false), (32_000, true)] {
+            let options = Options {
+                pagerank: PageRankOptions::default(),
+                harmonic: None,
+                components: true,
+                memory,
+            };
+            let scores = score(&graph, &options, &Interrupt::default(), Show::Nothing).unwrap();
+            assert_eq!(scores.components.is_some(), fits, "{memory}");
+            assert_eq!(scores.report.components.is_some(), fits, "{memory}");
+            assert_eq!(scores.report.components_left_out.is_none(), fits);
+        }
+    }
 }

@@ -17,6 +17,8 @@ pub struct MappedScores {
     pagerank: Column<f64>,
     pagerank_pos: Column<i64>,
     harmonic: Option<(Column<f64>, Column<i64>)>,
+    /// Weak and strong.
+    components: Option<[Column<u32>; 2]>,
 }
 
 impl MappedScores {
@@ -28,14 +30,23 @@ impl MappedScores {
             true => Some((scores("harmonic.npy")?, positions("harmonic_pos.npy")?)),
             false => None,
         };
+        let component = |name: &str| Column::<u32>::open(&folder.join(name), nodes);
+        let components = match folder.join("weak_component.npy").exists() {
+            true => Some([
+                component("weak_component.npy")?,
+                component("strong_component.npy")?,
+            ]),
+            false => None,
+        };
         Ok(MappedScores {
             pagerank: scores("pagerank.npy")?,
             pagerank_pos: positions("pagerank_pos.npy")?,
             harmonic,
+            components,
         })
     }
 
-    /// The names of those that are there; each has a file `NAME.npy` in the folder.
+    /// The names of the scores and positions that are there; each has a file `NAME.npy` in the folder.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         let harmonic = ["harmonic", "harmonic_pos"].into_iter();
         let harmonic = harmonic.filter(|_| self.harmonic.is_some());
@@ -259,7 +270,27 @@ pub fn ranks_schema(named: bool) -> Schema {
         fields.push(text("name", "The node's name, as the graph has it"));
     }
     fields.extend(score_columns());
+    let component = |name: &str, doc: &str| column(name, DataType::Int64, true, doc);
+    fields.push(component(
+        "weak_component",
+        "Weakly connected component, by its smallest id; null when not computed",
+    ));
+    fields.push(component(
+        "strong_component",
+        "Strongly connected component, by its smallest id; null when not computed",
+    ));
     Schema::new(fields)
+}
+
+fn component_arrays(scores: &MappedScores, ids: Ids) -> [ArrayRef; 2] {
+    let range = ids.start as usize..ids.end as usize;
+    match &scores.components {
+        Some(components) => components.each_ref().map(|component| -> ArrayRef {
+            let ids = component[range.clone()].iter();
+            Arc::new(Int64Array::from_iter_values(ids.map(|&id| i64::from(id))))
+        }),
+        None => [(); 2].map(|()| new_null_array(&DataType::Int64, range.len())),
+    }
 }
 
 /// Writes the scores of a graph that belongs to no run.
@@ -276,7 +307,8 @@ pub fn write_ranks(path: &Path, graph: &Graph, scores: &MappedScores) -> Result<
                 .map(|id| String::from_utf8_lossy(names.get(id as u32)));
             columns.push(Arc::new(StringArray::from_iter_values(names)));
         }
-        columns.extend(score_arrays(graph, scores, ids));
+        columns.extend(score_arrays(graph, scores, ids.clone()));
+        columns.extend(component_arrays(scores, ids));
         table.write(columns)?;
     }
     table.finish()

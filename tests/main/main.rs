@@ -3,6 +3,7 @@
 mod graph_commands;
 mod links_commands;
 mod program;
+mod rank_commands;
 mod real_data;
 mod reference;
 mod report;

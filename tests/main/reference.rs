@@ -61,6 +61,11 @@ fn tables_page() -> String {
             of_nodes(Level::Page),
         ),
         (
+            "ranks",
+            "`ranks.parquet`: a row a node, by id. Made by `crawlrank rank GRAPH --out DIR`; `name` is there when the graph has names.",
+            nodes::ranks_schema(true),
+        ),
+        (
             "edges",
             "`tables/edges/host/`, `tables/edges/domain/`, `tables/edges/page/`: a row an edge, by source and target, in files of 2^25 rows. \
              The column `pages` is there with `--edge-pages`.",
