@@ -73,6 +73,14 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// Two nodes came with one name or number.
+    #[error("row {row}: its {what} is that of another row; give each once")]
+    Repeated {
+        /// `name` or `id`.
+        what: &'static str,
+        /// Position of one of the two among the nodes as they came, from 0.
+        row: u64,
+    },
     /// The pages of one edge do not add up within 32 bits.
     #[error("the pages of the edge from node {source_id} to node {target_id} exceed 4294967295")]
     PagesOverflow {

@@ -112,40 +112,46 @@ impl IdGraphBuilder {
             });
         }
         let keep_loops = self.options.self_loops == SelfLoops::Keep;
-        let mut writer = GraphWriter::create(out, flags(keep_loops))?;
-        let mut adjacency = AdjacencyWriter::create(&writer, Direction::Outgoing)?;
-        let edges_read = self.sorter.pushed();
-        let (mut unique, mut self_loops) = (0, 0);
-        self.sorter.finish(&mut |record| {
-            let is_loop = record.first() == record.second();
-            unique += 1;
-            self_loops += u64::from(is_loop);
-            if is_loop && !keep_loops {
-                Ok(())
-            } else {
-                tick.edges(1)?;
-                adjacency.begin_lists(u64::from(record.first()), tick)?;
-                adjacency.push(record.first(), record.second(), 1)
-            }
-        })?;
-        adjacency.begin_lists(n, tick)?;
-        let m = adjacency.finish(n, &mut writer)?;
-        write_incoming(
-            &mut writer,
-            n,
-            m,
-            &self.tmp,
-            self.options.memory_bytes,
-            tick,
-        )?;
-        let graph = writer.finish(n, m)?;
-        Ok(IdGraph {
-            graph,
-            edges_read,
-            duplicates: edges_read - unique,
-            self_loops,
-        })
+        let writer = GraphWriter::create(out, flags(keep_loops))?;
+        write_edges(self.sorter, n, writer, &self.tmp, &self.options, tick)
     }
+}
+
+/// Writes sorted edges in both directions, which are all that `writer` still lacks, and puts the graph in its place.
+pub(crate) fn write_edges(
+    sorter: Sorter<u64>,
+    n: u64,
+    mut writer: GraphWriter,
+    tmp: &Path,
+    options: &IdGraphOptions,
+    tick: &mut Tick<'_>,
+) -> Result<IdGraph, Error> {
+    let keep_loops = options.self_loops == SelfLoops::Keep;
+    let mut adjacency = AdjacencyWriter::create(&writer, Direction::Outgoing)?;
+    let edges_read = sorter.pushed();
+    let (mut unique, mut self_loops) = (0, 0);
+    sorter.finish(&mut |record| {
+        let is_loop = record.first() == record.second();
+        unique += 1;
+        self_loops += u64::from(is_loop);
+        if is_loop && !keep_loops {
+            Ok(())
+        } else {
+            tick.edges(1)?;
+            adjacency.begin_lists(u64::from(record.first()), tick)?;
+            adjacency.push(record.first(), record.second(), 1)
+        }
+    })?;
+    adjacency.begin_lists(n, tick)?;
+    let m = adjacency.finish(n, &mut writer)?;
+    write_incoming(&mut writer, n, m, tmp, options.memory_bytes, tick)?;
+    let graph = writer.finish(n, m)?;
+    Ok(IdGraph {
+        graph,
+        edges_read,
+        duplicates: edges_read - unique,
+        self_loops,
+    })
 }
 
 fn flags(self_loops: bool) -> Flags {

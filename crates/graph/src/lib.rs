@@ -16,6 +16,7 @@ mod manifest;
 mod mapping;
 mod merge;
 mod names;
+mod numbered;
 mod pagerank;
 mod positions;
 mod sorter;
@@ -42,6 +43,7 @@ pub use harmonic::{
 pub use id_builder::{IdGraph, IdGraphBuilder, IdGraphOptions};
 pub use merge::{MergeOptions, Progress, SelfLoops, merge};
 pub use names::{MAX_NAME_BYTES, Names};
+pub use numbered::{NumberedGraphBuilder, NumberedNodes};
 pub use pagerank::{
     Dangling, Iteration, PageRank, PageRankOptions, pagerank, pagerank_memory_bytes,
 };
