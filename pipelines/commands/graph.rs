@@ -1,14 +1,20 @@
 //! `crawlrank graph`: graphs that belong to no run.
 
+mod cc;
 mod edges;
+mod export;
+mod lines;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use crawlrank_graph::{IdGraphBuilder, IdGraphOptions, MergeOptions, SelfLoops};
+use crawlrank_graph::{
+    IdGraph, IdGraphBuilder, IdGraphOptions, MergeOptions, NumberedNodes, SelfLoops,
+};
 use serde_json::Value;
 
+pub use self::export::Export;
 use super::input::{check_file, path_text, progress_over};
 use crate::cli::Context;
 use crate::error::{Error, Exit, Result};
@@ -16,11 +22,13 @@ use crate::memory::{self, default_budget};
 use crate::recipe::Size;
 use crate::rows::print_one;
 
-/// Imports a graph, describes one, or merges several.
+/// Imports or exports a graph, describes one, or merges several.
 #[derive(Debug, Subcommand)]
 pub enum Graph {
     /// Make a graph of files of edges
     Import(Import),
+    /// Write a graph as files that other programs read
+    Export(Export),
     /// Describe a graph
     Info(Info),
     /// Make one graph of several: the union of their nodes and edges
@@ -32,6 +40,7 @@ impl Graph {
     pub fn run(self, context: &Context) -> Result<Exit> {
         match self {
             Graph::Import(command) => command.run(context),
+            Graph::Export(command) => command.run(context),
             Graph::Info(command) => command.run(context),
             Graph::Merge(command) => command.run(context),
         }
@@ -79,17 +88,7 @@ impl Making {
 
     /// Makes sure that nothing is overwritten, and a folder for scratch that goes away when dropped.
     fn prepare(&self) -> Result<tempfile::TempDir> {
-        let on = |e: std::io::Error| Error::cannot_create(&self.out, &e);
-        if self.out.symlink_metadata().is_ok() {
-            let is_empty =
-                self.out.is_dir() && fs::read_dir(&self.out).map_err(on)?.next().is_none();
-            if !is_empty {
-                return Err(Error::usage("already there")
-                    .at(&self.out)
-                    .remedy("remove it, or choose another --out"));
-            }
-            fs::remove_dir(&self.out).map_err(on)?;
-        }
+        make_free(&self.out)?;
         let parent = parent_of(&self.out);
         let scratch = self.tmp.as_deref().unwrap_or(parent);
         for folder in [parent, scratch] {
@@ -102,6 +101,21 @@ impl Making {
     }
 }
 
+/// Makes sure that nothing is overwritten; an empty folder is no loss.
+fn make_free(out: &Path) -> Result<()> {
+    let on = |e: std::io::Error| Error::cannot_create(out, &e);
+    if out.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let is_empty = out.is_dir() && fs::read_dir(out).map_err(on)?.next().is_none();
+    if !is_empty {
+        return Err(Error::usage("already there")
+            .at(out)
+            .remedy("remove it, or choose another --out"));
+    }
+    fs::remove_dir(out).map_err(on)
+}
+
 fn parent_of(path: &Path) -> &Path {
     let parent = path.parent();
     parent
@@ -109,12 +123,12 @@ fn parent_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// Formats of edges.
+/// Formats of graphs in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Lines of two node numbers with tabs or blanks between, gzipped or not.
     Edges,
-    /// Common Crawl's vertices and edges; in a later version.
+    /// Common Crawl's vertices and edges, gzipped or not, in one file or in parts.
     Cc,
     /// Parquet edges; in a later version.
     Parquet,
@@ -133,22 +147,43 @@ pub enum Loops {
     Drop,
 }
 
-/// Makes a graph of files of edges. Node numbers are kept as ids.
+impl Format {
+    /// The error for a format that this version cannot `verb`.
+    fn is_missing(self, verb: &str) -> Error {
+        let name = self
+            .to_possible_value()
+            .map_or(String::new(), |value| value.get_name().to_owned());
+        Error::usage(format!(
+            "--format {name} is not in this version, which {verb} `edges` and `cc`"
+        ))
+        .remedy("choose one of these")
+    }
+}
+
+/// Makes a graph of files of edges.
+///
+/// Node numbers are kept as ids; with `cc`, ids are positions in the byte order of names, which Common Crawl's are as well.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// Files of edges, or `-`
-    #[arg(required = true, value_name = "FILE")]
+    /// Files of edges, or `-`; with `cc` files of vertices and edges, told apart by their names
+    #[arg(required_unless_present_any = ["vertices", "edges"], value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Their format; this version imports `edges`
+    /// Their format; this version imports `edges` and `cc`
     #[arg(long, value_enum)]
     pub format: Format,
+    /// Vertices under another name (`cc`); several: give it again
+    #[arg(long, value_name = "FILE")]
+    pub vertices: Vec<PathBuf>,
+    /// Edges under another name (`cc`); several: give it again
+    #[arg(long, value_name = "FILE")]
+    pub edges: Vec<PathBuf>,
     /// Where the graph goes, and with what it is made
     #[command(flatten)]
     pub making: Making,
     /// What becomes of edges from a node to itself
     #[arg(long, value_enum, default_value = "drop")]
     pub self_loops: Loops,
-    /// The number of nodes; default the largest node number + 1
+    /// The number of nodes; default the largest node number + 1 (with `cc` the number of vertices)
     #[arg(long, value_name = "N")]
     pub nodes: Option<u64>,
 }
@@ -158,52 +193,11 @@ const MOST_NODES: u64 = u32::MAX as u64;
 
 impl Import {
     fn run(self, context: &Context) -> Result<Exit> {
-        if self.format != Format::Edges {
-            let name = self
-                .format
-                .to_possible_value()
-                .map_or(String::new(), |value| value.get_name().to_owned());
-            return Err(Error::usage(format!(
-                "--format {name} is not in this version, which imports `edges`"
-            ))
-            .remedy("turn the graph into lines of two node numbers first"));
-        }
-        let most_nodes = self.nodes.unwrap_or(MOST_NODES);
-        if most_nodes > MOST_NODES {
-            return Err(Error::usage(format!(
-                "--nodes is {most_nodes}, a graph has at most {MOST_NODES}"
-            )));
-        }
-        self.files.iter().try_for_each(|file| check_file(file))?;
-        let memory_bytes = self.making.memory_bytes()?;
-        let scratch = self.making.prepare()?;
-        let self_loops = match self.self_loops {
-            Loops::Keep => SelfLoops::Keep,
-            Loops::Drop => SelfLoops::Drop,
+        let made = match self.format {
+            Format::Edges => self.import_edges(context)?,
+            Format::Cc => self.import_cc(context)?,
+            other => return Err(other.is_missing("imports")),
         };
-        let mut builder = IdGraphBuilder::new(
-            scratch.path(),
-            IdGraphOptions {
-                memory_bytes,
-                self_loops,
-            },
-        )?;
-        let progress = progress_over(&self.files, "import", context);
-        for file in &self.files {
-            edges::read(
-                file,
-                most_nodes,
-                context,
-                progress.as_ref(),
-                &mut |source, target| builder.push(source, target).map_err(Error::from),
-            )?;
-        }
-        drop(progress);
-        self.making.check_space(builder.file_bytes(self.nodes))?;
-        let made = builder.finish(self.nodes, &self.making.out, &mut |_| {
-            context.interrupt.flow()
-        });
-        let made = context.interrupt.or_stopped(made)?;
         print_one(
             context.output,
             [
@@ -220,6 +214,81 @@ impl Import {
             ],
         )?;
         Ok(Exit::Done)
+    }
+
+    fn options(&self) -> Result<IdGraphOptions> {
+        Ok(IdGraphOptions {
+            memory_bytes: self.making.memory_bytes()?,
+            self_loops: match self.self_loops {
+                Loops::Keep => SelfLoops::Keep,
+                Loops::Drop => SelfLoops::Drop,
+            },
+        })
+    }
+
+    fn import_edges(&self, context: &Context) -> Result<IdGraph> {
+        if !(self.vertices.is_empty() && self.edges.is_empty()) {
+            return Err(Error::usage("--vertices and --edges are for --format cc")
+                .remedy("give the files of edges without them"));
+        }
+        let most_nodes = self.nodes.unwrap_or(MOST_NODES);
+        if most_nodes > MOST_NODES {
+            return Err(Error::usage(format!(
+                "--nodes is {most_nodes}, a graph has at most {MOST_NODES}"
+            )));
+        }
+        self.files.iter().try_for_each(|file| check_file(file))?;
+        let options = self.options()?;
+        let scratch = self.making.prepare()?;
+        let mut builder = IdGraphBuilder::new(scratch.path(), options)?;
+        let progress = progress_over(&self.files, "import", context);
+        for file in &self.files {
+            lines::read(
+                file,
+                &edges::FORM,
+                context,
+                progress.as_ref(),
+                &mut |line| {
+                    let (source, target) =
+                        edges::edge(line, most_nodes).map_err(lines::Refused::Line)?;
+                    Ok(builder.push(source, target)?)
+                },
+            )?;
+        }
+        drop(progress);
+        self.making.check_space(builder.file_bytes(self.nodes))?;
+        let made = builder.finish(self.nodes, &self.making.out, &mut |_| {
+            context.interrupt.flow()
+        });
+        context.interrupt.or_stopped(made)
+    }
+
+    fn import_cc(&self, context: &Context) -> Result<IdGraph> {
+        if self.nodes.is_some() {
+            return Err(Error::usage(
+                "--nodes is for --format edges: the vertices say how many there are",
+            )
+            .remedy("leave it out"));
+        }
+        let files = cc::Files::told_apart(&self.files, &self.vertices, &self.edges)?;
+        let all = files.all();
+        all.iter().try_for_each(|file| check_file(file))?;
+        let options = self.options()?;
+        let scratch = self.making.prepare()?;
+        let progress = progress_over(&all, "import", context);
+        let progress = progress.as_ref();
+        let nodes = NumberedNodes::new(scratch.path(), options)?;
+        let out = &self.making.out;
+        let mut builder = cc::read_vertices(&files.vertices, nodes, out, context, progress)?;
+        if builder.is_renumbered() {
+            tracing::warn!(
+                "ids differ from those of the files, whose vertices are not numbered in byte order of names"
+            );
+        }
+        cc::read_edges(&files.edges, &mut builder, context, progress)?;
+        self.making.check_space(builder.file_bytes())?;
+        let made = builder.finish(&mut |_| context.interrupt.flow());
+        context.interrupt.or_stopped(made)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The program from outside: what each command prints, and how it leaves.
 
+mod exchange;
 mod graph_commands;
 mod links_commands;
 mod program;

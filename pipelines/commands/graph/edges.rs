@@ -3,144 +3,20 @@
 //! Empty lines and lines that begin with `#` or `%` (SNAP, KONECT, Matrix Market) are passed over. A third column would
 //! be a weight or a time, which this graph cannot hold: it is refused rather than lost.
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use super::lines::Form;
+use crate::error::quoted;
 
-use flate2::bufread::MultiGzDecoder;
+/// The lines of such a list.
+pub(super) const FORM: Form = Form {
+    code: "E-EDGES",
+    expected: "two node numbers a line, with a tab or blanks between",
+    longest: 4096,
+    comments: true,
+};
 
-use crate::cli::Context;
-use crate::commands::input::Input;
-use crate::error::{Error, Exit, Result, quoted};
-use crate::progress::Progress;
-
-/// A longer line is no edge; bounds the memory of a file without line ends.
-const LONGEST_LINE: u64 = 4096;
-const BUFFER_BYTES: usize = 1 << 18;
-
-/// Calls `each` with source and target of every edge in a file, gzipped or not.
-///
-/// # Errors
-/// Exit 4 at the first line that is no edge or names a node that is not below `most_nodes`; the message says which line.
-pub(super) fn read(
-    path: &Path,
-    most_nodes: u64,
-    context: &Context,
-    progress: Option<&Progress>,
-    each: &mut dyn FnMut(u32, u32) -> Result<()>,
-) -> Result<()> {
-    let input = Input::open(path, &context.interrupt, progress)?;
-    let done = read_edges(input, most_nodes, each);
-    context.interrupt.check()?;
-    done.map_err(|trouble| match trouble {
-        Trouble::Line { number, found } => Error::new(
-            Exit::Refused,
-            "E-EDGES",
-            format!("line {number}: {found}"),
-        )
-        .at(path)
-        .remedy(
-            "nothing was imported; expected two node numbers a line, with a tab or blanks between",
-        ),
-        Trouble::Input { number, source } => match source.kind() {
-            std::io::ErrorKind::InvalidInput
-            | std::io::ErrorKind::InvalidData
-            | std::io::ErrorKind::UnexpectedEof => Error::new(
-                Exit::Refused,
-                "E-EDGES",
-                format!("the gzip stream is damaged behind line {number}: {source}"),
-            )
-            .at(path)
-            .remedy("nothing was imported; fetch the file again"),
-            _ => Error::io(path, &source),
-        },
-        Trouble::Taken(error) => error,
-    })
-}
-
-enum Trouble {
-    /// A line, counted from 1, is no edge.
-    Line { number: u64, found: String },
-    /// The bytes behind a line could not be read.
-    Input { number: u64, source: std::io::Error },
-    /// The edge was not taken.
-    Taken(Error),
-}
-
-fn read_edges(
-    input: impl Read,
-    most_nodes: u64,
-    each: &mut dyn FnMut(u32, u32) -> Result<()>,
-) -> std::result::Result<(), Trouble> {
-    let mut raw = BufReader::with_capacity(BUFFER_BYTES, input);
-    let start = raw
-        .fill_buf()
-        .map_err(|source| Trouble::Input { number: 0, source })?;
-    match start.starts_with(&[0x1f, 0x8b]) {
-        true => read_lines(
-            BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(raw)),
-            most_nodes,
-            each,
-        ),
-        false => read_lines(raw, most_nodes, each),
-    }
-}
-
-fn read_lines(
-    mut text: impl BufRead,
-    most_nodes: u64,
-    each: &mut dyn FnMut(u32, u32) -> Result<()>,
-) -> std::result::Result<(), Trouble> {
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let read = text
-            .by_ref()
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut line);
-        let read = read.map_err(|source| Trouble::Input {
-            number: number - 1,
-            source,
-        })?;
-        if read == 0 {
-            break;
-        }
-        let edge = if read as u64 == LONGEST_LINE && !line.ends_with(b"\n") && !is_comment(&line) {
-            Err(format!(
-                "longer than {LONGEST_LINE} bytes, begins with {}",
-                quoted(&line)
-            ))
-        } else {
-            edge(&line, most_nodes)
-        };
-        match edge {
-            Ok(Some((source, target))) => each(source, target).map_err(Trouble::Taken)?,
-            Ok(None) => {
-                skip_rest(&mut text, &line).map_err(|source| Trouble::Input { number, source })?
-            }
-            Err(found) => return Err(Trouble::Line { number, found }),
-        }
-    }
-    Ok(())
-}
-
-/// Passes over the rest of a comment that is longer than a line may be.
-fn skip_rest(text: &mut impl BufRead, line: &[u8]) -> std::io::Result<()> {
-    if (line.len() as u64) < LONGEST_LINE || line.ends_with(b"\n") {
-        return Ok(());
-    }
-    text.skip_until(b'\n').map(|_| ())
-}
-
-fn is_comment(line: &[u8]) -> bool {
-    matches!(line.trim_ascii_start().first(), Some(b'#' | b'%'))
-}
-
-/// Reads a line; `None` where it holds no edge on purpose.
-fn edge(line: &[u8], most_nodes: u64) -> std::result::Result<Option<(u32, u32)>, String> {
+/// Reads a line; both node numbers are below `most_nodes`.
+pub(super) fn edge(line: &[u8], most_nodes: u64) -> Result<(u32, u32), String> {
     let line = line.trim_ascii();
-    if line.is_empty() || is_comment(line) {
-        return Ok(None);
-    }
     let mut columns = line
         .split(|byte| matches!(byte, b' ' | b'\t'))
         .filter(|column| !column.is_empty());
@@ -148,11 +24,12 @@ fn edge(line: &[u8], most_nodes: u64) -> std::result::Result<Option<(u32, u32)>,
     else {
         return Err(format!("found {}", quoted(line)));
     };
-    Ok(Some((id(source, most_nodes)?, id(target, most_nodes)?)))
+    Ok((number(source, most_nodes)?, number(target, most_nodes)?))
 }
 
-fn id(digits: &[u8], most_nodes: u64) -> std::result::Result<u32, String> {
-    if !digits.iter().all(u8::is_ascii_digit) {
+/// Reads a node number below `most_nodes`.
+pub(super) fn number(digits: &[u8], most_nodes: u64) -> Result<u32, String> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(format!(
             "found {} in place of a node number",
             quoted(digits)
@@ -178,12 +55,13 @@ fn id(digits: &[u8], most_nodes: u64) -> std::result::Result<u32, String> {
 mod tests {
     use std::io::Write as _;
 
+    use super::super::lines::{Refused, Trouble, read_lines};
     use super::*;
 
-    fn edges(text: impl AsRef<[u8]>) -> std::result::Result<Vec<(u32, u32)>, String> {
+    fn edges(text: impl AsRef<[u8]>) -> Result<Vec<(u32, u32)>, String> {
         let mut edges = Vec::new();
-        let read = read_edges(text.as_ref(), u64::from(u32::MAX), &mut |source, target| {
-            edges.push((source, target));
+        let read = read_lines(text.as_ref(), &FORM, &mut |line| {
+            edges.push(edge(line, u64::from(u32::MAX)).map_err(Refused::Line)?);
             Ok(())
         });
         match read {
@@ -192,7 +70,7 @@ mod tests {
             Err(Trouble::Input { number, source }) => {
                 Err(format!("input behind {number}: {source}"))
             }
-            Err(Trouble::Taken(error)) => Err(error.to_string()),
+            Err(Trouble::Other(error)) => Err(error.to_string()),
         }
     }
 

@@ -1,0 +1,411 @@
+//! `crawlrank graph export`: a graph as text that other programs read.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use crawlrank_graph::{Column, Graph, Names};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::{Format, cc, check_graph, make_free, parent_of};
+use crate::cli::Context;
+use crate::commands::input::path_text;
+use crate::error::{Error, Exit, Result};
+use crate::manifest::{self, Manifest};
+use crate::progress::{Progress, Show};
+use crate::recipe::Level;
+use crate::rows::print_one;
+use crate::run::{self, RunDir};
+
+/// Writes a graph as gzipped text.
+///
+/// `cc`: `vertices.txt.gz`, `edges.txt.gz`, and for a run `ranks.txt.gz`, each as Common Crawl's releases have it. `edges`:
+/// `edges.tsv.gz`, two node numbers a line.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// A graph directory, or a run directory
+    #[arg(value_name = "GRAPH|RUN")]
+    pub target: PathBuf,
+    /// The format of the files; this version exports `edges` and `cc`
+    #[arg(long, value_enum)]
+    pub format: Format,
+    /// The folder to make
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The graph of a run; default host
+    #[arg(long, value_enum)]
+    pub level: Option<Level>,
+}
+
+/// Graphs of fewer lines are written before a bar is looked at.
+const SHOWN_FROM: u64 = 10_000_000;
+
+impl Export {
+    pub(super) fn run(self, context: &Context) -> Result<Exit> {
+        if !matches!(self.format, Format::Edges | Format::Cc) {
+            return Err(self.format.is_missing("exports"));
+        }
+        let (folder, ranks) = self.graph_and_ranks()?;
+        let graph = Graph::open(&folder)?;
+        graph.verify()?;
+        let ranks = match &ranks {
+            Some(folder) if self.format == Format::Cc => Ranks::open(folder, &graph)?,
+            _ => None,
+        };
+        make_free(&self.out)?;
+        let on = |e: std::io::Error| Error::cannot_create(&self.out, &e);
+        let parent = parent_of(&self.out);
+        fs::create_dir_all(parent).map_err(on)?;
+        // Beside its final name, which it gets when it is whole.
+        let mut scratch = tempfile::Builder::new()
+            .prefix(".tmp-export-")
+            .permissions(Permissions::from_mode(0o777))
+            .tempdir_in(parent)
+            .map_err(on)?;
+        let progress = progress(&graph, self.format, ranks.is_some(), context);
+        let to = Folder {
+            path: scratch.path(),
+            context,
+            progress: progress.as_ref(),
+        };
+        match self.format {
+            Format::Cc => write_cc(&graph, ranks.as_ref(), &folder, &to)?,
+            _ => write_edges(&graph, &mut to.create("edges.tsv.gz")?)?,
+        }
+        drop(progress);
+        run::publish_file(scratch.path(), &self.out)?;
+        scratch.disable_cleanup(true);
+        print_one(
+            context.output,
+            [
+                ("graph", Value::from(path_text(&folder))),
+                ("out", Value::from(path_text(&self.out))),
+                ("nodes", Value::from(graph.num_nodes())),
+                ("edges", Value::from(graph.num_edges())),
+                ("ranks", Value::from(ranks.is_some())),
+            ],
+        )?;
+        Ok(Exit::Done)
+    }
+
+    /// The folder of the graph, and for a run that of its ranks.
+    fn graph_and_ranks(&self) -> Result<(PathBuf, Option<PathBuf>)> {
+        let run = RunDir::new(&self.target);
+        if !run.manifest().exists() {
+            check_graph(&self.target)?;
+            return match self.level {
+                None => Ok((self.target.clone(), None)),
+                Some(_) => Err(Error::usage("--level is for a run, and this is a graph")
+                    .at(&self.target)
+                    .remedy("leave it out")),
+            };
+        }
+        let manifest = Manifest::open(&run)?;
+        let level = self.level.unwrap_or(Level::Host);
+        let (graph, ranks) = (RunDir::graph(level), RunDir::ranks(level));
+        let has = |name: &String| manifest.outputs.contains_key(name);
+        if !has(&graph) {
+            let missing = Error::usage(format!("the run has no `{graph}`")).at(run.root());
+            return Err(match manifest.complete {
+                true => missing.remedy("choose another --level, or run with that level"),
+                false => {
+                    missing.remedy("the run is not complete: run the same `crawlrank run` again")
+                }
+            });
+        }
+        if !has(&ranks) {
+            tracing::warn!("ranks are left out: the run is not complete");
+            return Ok((run.output(&graph), None));
+        }
+        manifest::verify_output(&run, &manifest, &ranks)?;
+        Ok((run.output(&graph), Some(run.output(&ranks))))
+    }
+}
+
+fn progress(graph: &Graph, format: Format, ranks: bool, context: &Context) -> Option<Progress> {
+    let lists_of_nodes = u64::from(format == Format::Cc) + u64::from(ranks);
+    let lines = graph.num_edges() + lists_of_nodes * graph.num_nodes();
+    (lines >= SHOWN_FROM && context.progress != Show::Nothing)
+        .then(|| Progress::start(context.progress, "export", "lines", lines))
+}
+
+/// Scores and positions of a run, in order of ids.
+struct Ranks {
+    harmonic: Column<f64>,
+    harmonic_pos: Column<i64>,
+    pagerank: Column<f64>,
+    pagerank_pos: Column<i64>,
+}
+
+impl Ranks {
+    /// Opens them; nothing when there is no harmonic centrality, by which the lines of that file are ordered.
+    fn open(folder: &Path, graph: &Graph) -> Result<Option<Ranks>> {
+        if !folder.join("harmonic.npy").exists() {
+            tracing::warn!(
+                "ranks are left out: the run has no harmonic centrality, which orders them; `crawlrank rank RUN` computes it"
+            );
+            return Ok(None);
+        }
+        let n = graph.num_nodes();
+        let scores = |name: &str| Column::<f64>::open(&folder.join(name), n);
+        let positions = |name: &str| Column::<i64>::open(&folder.join(name), n);
+        Ok(Some(Ranks {
+            harmonic: scores("harmonic.npy")?,
+            harmonic_pos: positions("harmonic_pos.npy")?,
+            pagerank: scores("pagerank.npy")?,
+            pagerank_pos: positions("pagerank_pos.npy")?,
+        }))
+    }
+
+    /// Nodes in order of their position.
+    fn order(&self, graph: &Graph) -> Result<Vec<u32>> {
+        let mut order = vec![u32::MAX; graph.num_nodes() as usize];
+        for (id, &position) in self.harmonic_pos.iter().enumerate() {
+            let place = usize::try_from(position - 1).ok();
+            match place.and_then(|place| order.get_mut(place)) {
+                Some(place) if *place == u32::MAX => *place = id as u32,
+                _ => {
+                    return Err(Error::new(
+                        Exit::Damaged,
+                        "E-RANKS",
+                        format!("node {id} has the position {position}, which cannot be"),
+                    )
+                    .remedy("rank again: `crawlrank rank RUN`"));
+                }
+            }
+        }
+        Ok(order)
+    }
+}
+
+fn write_cc(graph: &Graph, ranks: Option<&Ranks>, folder: &Path, to: &Folder<'_>) -> Result<()> {
+    let names = graph.names().ok_or_else(|| {
+        Error::usage("the graph has no names, which --format cc needs")
+            .at(folder)
+            .remedy("give --format edges")
+    })?;
+    write_vertices(graph, names, folder, &mut to.create("vertices.txt.gz")?)?;
+    write_edges(graph, &mut to.create("edges.txt.gz")?)?;
+    match ranks {
+        Some(ranks) => write_ranks(graph, names, ranks, &mut to.create("ranks.txt.gz")?),
+        None => Ok(()),
+    }
+}
+
+fn write_vertices(
+    graph: &Graph,
+    names: Names<'_>,
+    folder: &Path,
+    file: &mut Lines<'_>,
+) -> Result<()> {
+    let hosts = graph.node_hosts();
+    for (id, name) in names.iter().enumerate() {
+        cc::check_name(name).map_err(|found| {
+            Error::new(Exit::Refused, "E-NAME", format!("node {id}: {found}"))
+                .at(folder)
+                .remedy("--format cc has no way to write it; give --format edges")
+        })?;
+        push_number(&mut file.text, id as u64);
+        file.text.push(b'\t');
+        file.text.extend_from_slice(name);
+        if let Some(hosts) = hosts {
+            file.text.push(b'\t');
+            push_number(&mut file.text, u64::from(hosts[id]));
+        }
+        file.end_line()?;
+    }
+    file.finish()
+}
+
+fn write_edges(graph: &Graph, file: &mut Lines<'_>) -> Result<()> {
+    let outgoing = graph.outgoing();
+    let mut source_text = Vec::with_capacity(11);
+    for source in 0..graph.num_nodes() as u32 {
+        source_text.clear();
+        push_number(&mut source_text, u64::from(source));
+        source_text.push(b'\t');
+        for &target in outgoing.neighbors(source) {
+            file.text.extend_from_slice(&source_text);
+            push_number(&mut file.text, u64::from(target));
+            file.end_line()?;
+        }
+    }
+    file.finish()
+}
+
+fn write_ranks(graph: &Graph, names: Names<'_>, ranks: &Ranks, file: &mut Lines<'_>) -> Result<()> {
+    let hosts = graph.node_hosts();
+    file.text
+        .extend_from_slice(b"#harmonicc_pos\t#harmonicc_val\t#pr_pos\t#pr_val\t#host_rev");
+    if hosts.is_some() {
+        file.text.extend_from_slice(b"\t#n_hosts");
+    }
+    file.text.push(b'\n');
+    for id in ranks.order(graph)? {
+        let node = id as usize;
+        let (harmonic, pagerank) = (ranks.harmonic[node], ranks.pagerank[node]);
+        let (harmonic, pagerank) = (score_text(harmonic), score_text(pagerank));
+        let positions = (ranks.harmonic_pos[node], ranks.pagerank_pos[node]);
+        let text = &mut file.text;
+        let _ = write!(
+            text,
+            "{}\t{harmonic}\t{}\t{pagerank}\t",
+            positions.0, positions.1
+        );
+        text.extend_from_slice(names.get(id));
+        if let Some(hosts) = hosts {
+            text.push(b'\t');
+            push_number(text, u64::from(hosts[node]));
+        }
+        file.end_line()?;
+    }
+    file.finish()
+}
+
+/// A score in the fewest digits that give it back, laid out as Java does, which writes Common Crawl's: `31.0`, `2.9E7`.
+fn score_text(score: f64) -> String {
+    if score == 0.0 || (1e-3..1e7).contains(&score.abs()) {
+        return format!("{score:?}");
+    }
+    let text = format!("{score:E}");
+    match text.split_once('E') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
+        _ => text,
+    }
+}
+
+fn push_number(text: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    text.extend_from_slice(&digits[at..]);
+}
+
+/// Where files are written.
+struct Folder<'a> {
+    path: &'a Path,
+    context: &'a Context,
+    progress: Option<&'a Progress>,
+}
+
+/// A gzipped file of lines. It is a chain of members of [`BLOCK_BYTES`] of text, which threads compress at the same time.
+struct Lines<'a> {
+    path: PathBuf,
+    file: File,
+    text: Vec<u8>,
+    lines: u64,
+    blocks: Vec<Vec<u8>>,
+    is_empty: bool,
+    folder: &'a Folder<'a>,
+}
+
+/// Text of a member. Fixed, so that the file is the same on every machine.
+const BLOCK_BYTES: usize = 4 << 20;
+
+impl Folder<'_> {
+    fn create(&self, name: &str) -> Result<Lines<'_>> {
+        let path = self.path.join(name);
+        let file = File::create_new(&path).map_err(|e| Error::cannot_create(&path, &e))?;
+        Ok(Lines {
+            path,
+            file,
+            text: Vec::new(),
+            lines: 0,
+            blocks: Vec::new(),
+            is_empty: true,
+            folder: self,
+        })
+    }
+}
+
+impl Lines<'_> {
+    fn end_line(&mut self) -> Result<()> {
+        self.text.push(b'\n');
+        self.lines += 1;
+        if self.text.len() < BLOCK_BYTES {
+            return Ok(());
+        }
+        self.blocks.push(std::mem::take(&mut self.text));
+        match self.blocks.len() < rayon::current_num_threads() {
+            true => Ok(()),
+            false => self.write_blocks(),
+        }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        // A file of no lines is one empty member: no bytes at all are no gzip.
+        if !self.text.is_empty() || (self.is_empty && self.blocks.is_empty()) {
+            self.blocks.push(std::mem::take(&mut self.text));
+        }
+        self.write_blocks()
+    }
+
+    fn write_blocks(&mut self) -> Result<()> {
+        self.folder.context.interrupt.check()?;
+        let members: Vec<Vec<u8>> = self.blocks.par_iter().map(|text| gzipped(text)).collect();
+        self.blocks.clear();
+        for member in members {
+            let written = self.file.write_all(&member);
+            written.map_err(|e| Error::cannot_create(&self.path, &e))?;
+            self.is_empty = false;
+        }
+        if let Some(progress) = self.folder.progress {
+            progress.advance(self.lines);
+        }
+        self.lines = 0;
+        Ok(())
+    }
+}
+
+fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder
+        .write_all(text)
+        .and_then(|()| encoder.finish())
+        .expect("memory takes all that is written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts as the documentation of Java's `Double.toString` says.
+    #[test]
+    fn scores_are_laid_out_as_java_does() {
+        for (score, text) in [
+            (0.0, "0.0"),
+            (1.0, "1.0"),
+            (0.001, "0.001"),
+            (0.000_999, "9.99E-4"),
+            (9_999_999.0, "9999999.0"),
+            (10_000_000.0, "1.0E7"),
+            (29_489_156.0, "2.9489156E7"),
+            (1e-9, "1.0E-9"),
+            (0.1 + 0.2, "0.30000000000000004"),
+        ] {
+            assert_eq!(score_text(score), text);
+            assert_eq!(text.parse::<f64>().unwrap().to_bits(), score.to_bits());
+        }
+    }
+
+    #[test]
+    fn numbers_are_their_digits() {
+        for number in [0, 7, 10, 4_294_967_294, u64::MAX] {
+            let mut text = Vec::new();
+            push_number(&mut text, number);
+            assert_eq!(text, number.to_string().as_bytes());
+        }
+    }
+}
