@@ -1,11 +1,11 @@
-//! Rates of building a graph and of one PageRank iteration, on the real crawl `cnr-2000`.
+//! Rates of building a graph, of one PageRank iteration and of components, on the real crawl `cnr-2000`.
 //!
 //! `cargo bench -p crawlrank-graph --bench pagerank`. The baseline is one thread. Times are the best
 //! of several runs, since other work on the machine can only slow a run down.
 
 use crawlrank_graph::{
     BuilderOptions, Graph, GraphBuilder, IdGraphBuilder, IdGraphOptions, PageRankOptions,
-    SelfLoops, pagerank,
+    SelfLoops, pagerank, strong_components, weak_components,
 };
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
@@ -54,6 +54,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 edges.len() * ITERATIONS,
                 || iterate(&graph),
             );
+            report("weak components", threads, edges.len(), || {
+                weak_components(&graph, &mut |_| ControlFlow::Continue(())).map(drop)
+            });
+            report("strong components", threads, edges.len(), || {
+                strong_components(&graph, &mut |_| ControlFlow::Continue(())).map(drop)
+            });
         });
         let _ = std::fs::remove_dir_all(dir.path().join("graph"));
     }
