@@ -147,7 +147,7 @@ fn parts_in_any_order_and_other_numbers_give_the_same_graph() {
     assert_eq!(files(&at("one")), files(&at("third")));
 }
 
-/// More text than one gzip member holds, and more names than the least memory.
+/// More text than one gzip member holds, within the least memory.
 #[test]
 fn a_large_graph_comes_back_within_little_memory() {
     let folder = tempfile::tempdir().unwrap();
