@@ -49,6 +49,7 @@ test-rust: ## Run Rust tests (by nextest where it is installed) and the examples
 	then echo '$(CARGO) nextest run' && $(CARGO) nextest run --workspace --locked --no-fail-fast; \
 	else echo '$(CARGO) test' && $(CARGO) test --workspace --locked --no-fail-fast --lib --bins --tests; fi
 	$(CARGO) test --workspace --locked --doc
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --workspace --no-deps --locked
 
 test-python: wheel-in-venv ## Build a wheel, install it into the local venv, run its tests; one of them imports a Rust file
 	$(IN_VENV_RUST) $(VENV_PYTHON) -m pytest --config-file python/pyproject.toml --numprocesses auto python/tests

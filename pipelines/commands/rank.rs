@@ -33,7 +33,7 @@ pub struct Rank {
     /// Edges count by the pages that hold them
     #[arg(long)]
     pub weighted: bool,
-    /// Teleport to these nodes: lines of NODE or NODE<TAB>WEIGHT; NODE is a name, or an id in a graph without names
+    /// Teleport to these nodes: lines of NODE, or of NODE, a tab and WEIGHT; NODE is a name, or an id in a graph without names
     #[arg(long, value_name = "FILE")]
     pub personalize: Option<PathBuf>,
     /// What becomes of the mass of nodes without links

@@ -1,6 +1,6 @@
 //! The report of a run: one HTML file that needs no network, no server and no other file.
 //!
-//! [`write`] gathers what the run's tables, graphs and accounts say, and lays it out as text, tables and charts. Charts are
+//! [`write()`] gathers what the run's tables, graphs and accounts say, and lays it out as text, tables and charts. Charts are
 //! Vega-Lite specifications (`specs/`) that notebooks read, too; Vega and Vega-Lite travel inside the page (`vendor/`), so
 //! that it draws them anywhere. Without a script the page still holds all its numbers.
 //!

@@ -22,7 +22,7 @@ pub use shard::Account;
 /// Every shard begins with `Self::default()`. Results are merged one after another in the order of the shards, so that the
 /// outcome is the same for any number of threads, whatever `merge` does.
 pub trait Analysis: Default + Send {
-    /// What comes out; for [`export!`] something that Python knows: numbers, strings, tuples, `Vec`, maps.
+    /// What comes out; for `export!` something that Python knows: numbers, strings, tuples, `Vec`, maps.
     ///
     /// A `BTreeMap` rather than a `HashMap`, whose order is another one each time.
     type Output: Send;
