@@ -14,9 +14,10 @@ use crate::stages::build::domain_of;
 
 /// Scores of a graph's nodes, mapped from the files of the stage `rank`.
 pub struct MappedScores {
-    pagerank: Column<f64>,
-    pagerank_pos: Column<i64>,
-    harmonic: Option<(Column<f64>, Column<i64>)>,
+    pub(crate) pagerank: Column<f64>,
+    pub(crate) pagerank_pos: Column<i64>,
+    /// Scores and positions, where they were computed.
+    pub(crate) harmonic: Option<(Column<f64>, Column<i64>)>,
     /// Weak and strong.
     components: Option<[Column<u32>; 2]>,
 }

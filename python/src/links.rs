@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use clap::ValueEnum;
 use crawlrank::error::{Error, Exit, Result, quoted};
 use crawlrank::links::{Batches, LinksOptions};
@@ -23,6 +22,7 @@ use pyo3::types::{PyCapsule, PyDict};
 use crate::error::raised;
 use crate::preview;
 use crate::records::{Fault, MOST_FAULTS, one_or_several};
+use crate::table::{batches, export};
 
 /// Bytes of the first shard that a preview may read: rows enough in a WAT shard, and no wait in one that has none.
 const PREVIEW_BYTES: u64 = 1 << 20;
@@ -194,8 +194,11 @@ impl Links {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let _ = requested_schema;
-        let stream = FFI_ArrowArrayStream::new(Box::new(self.stream()));
-        PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+        let mut stream = self.stream();
+        export(
+            py,
+            batches(self.schema.clone(), move || stream.read_detached()),
+        )
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
@@ -223,7 +226,6 @@ impl Links {
         Stream {
             shards: self.shards.clone(),
             options: self.options.clone(),
-            schema: self.schema.clone(),
             latest: self.account.clone(),
             account: Arc::default(),
             next: 0,
@@ -365,7 +367,6 @@ impl Sums {
 struct Stream {
     shards: Arc<[PathBuf]>,
     options: LinksOptions,
-    schema: SchemaRef,
     latest: Latest,
     account: Arc<Mutex<Account>>,
     /// The shard to open next.
@@ -384,7 +385,7 @@ impl Stream {
                 return Ok(Some(batch));
             }
             let Some(shard) = self.shards.get(self.next) else {
-                lock(&self.account).is_complete |= self.next == self.shards.len();
+                lock(&self.account).is_complete = true;
                 return Ok(None);
             };
             self.next += 1;
@@ -509,26 +510,6 @@ fn interrupted(py: Python<'_>, raised: &PyErr) -> Error {
             .and_then(|_| py.import("_thread")?.call_method0("interrupt_main"));
     }
     Error::new(Exit::Interrupted, "E-INTERRUPTED", text)
-}
-
-impl Iterator for Stream {
-    type Item = std::result::Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.read_detached();
-        if batch.is_err() {
-            (self.next, self.current) = (usize::MAX, None); // nothing comes after an error
-        }
-        batch
-            .map_err(|e| ArrowError::ExternalError(Box::new(e)))
-            .transpose()
-    }
-}
-
-impl RecordBatchReader for Stream {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
-    }
 }
 
 /// Turns a panic into the error of that shard: none may cross the C interface of a stream.

@@ -83,7 +83,7 @@ impl Table {
         let reader = py
             .detach(|| self.reader(BATCH_ROWS))
             .map_err(|e| raised(py, &e))?;
-        PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), c"arrow_array_stream")
+        export(py, reader)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -154,15 +154,17 @@ impl Table {
 
     fn reader(&self, batch_rows: usize) -> Result<Box<dyn RecordBatchReader + Send>> {
         Ok(match &self.source {
-            Source::Files(files) => Box::new(FileBatches {
-                files: files.clone(),
-                schema: self.schema.clone(),
-                batch_rows,
-                next: 0,
-                current: None,
-            }),
-            Source::Batches(batches) => Box::new(RecordBatchIterator::new(
-                batches.clone().into_iter().map(Ok),
+            Source::Files(files) => {
+                let mut rows = FileBatches {
+                    files: files.clone(),
+                    batch_rows,
+                    next: 0,
+                    current: None,
+                };
+                batches(self.schema.clone(), move || rows.read())
+            }
+            Source::Batches(held) => Box::new(RecordBatchIterator::new(
+                held.clone().into_iter().map(Ok),
                 self.schema.clone(),
             )),
         })
@@ -222,7 +224,6 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// The rows of some files, one file after the other.
 struct FileBatches {
     files: Files,
-    schema: SchemaRef,
     batch_rows: usize,
     /// The file to open next.
     next: usize,
@@ -252,24 +253,30 @@ impl FileBatches {
     }
 }
 
-impl Iterator for FileBatches {
-    type Item = std::result::Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.read();
-        if batch.is_err() {
-            (self.next, self.current) = (usize::MAX, None); // nothing comes after damage
+/// Batches as Arrow streams have them: what `read` gives, up to the end or the first error.
+pub(crate) fn batches(
+    schema: SchemaRef,
+    read: impl FnMut() -> Result<Option<RecordBatch>> + Send + 'static,
+) -> Box<dyn RecordBatchReader + Send> {
+    let mut read = Some(read);
+    let batches = std::iter::from_fn(move || {
+        let batch = read.as_mut()?();
+        if !matches!(batch, Ok(Some(_))) {
+            read = None; // and what it holds open
         }
         batch
             .map_err(|e| ArrowError::ExternalError(Box::new(e)))
             .transpose()
-    }
+    });
+    Box::new(RecordBatchIterator::new(batches, schema))
 }
 
-impl RecordBatchReader for FileBatches {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
-    }
+/// Hands a stream to Python.
+pub(crate) fn export(
+    py: Python<'_>,
+    reader: Box<dyn RecordBatchReader + Send>,
+) -> PyResult<Bound<'_, PyCapsule>> {
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), c"arrow_array_stream")
 }
 
 /// Names and scores of the nodes of a level.

@@ -21,6 +21,7 @@ use crate::progress::{Progress, Show};
 use crate::recipe::Level;
 use crate::rows::print_one;
 use crate::run::{self, RunDir};
+use crate::tables::nodes::MappedScores;
 
 /// Writes a graph as gzipped text.
 ///
@@ -145,20 +146,18 @@ struct Ranks {
 impl Ranks {
     /// Opens them; nothing when there is no harmonic centrality, by which the lines of that file are ordered.
     fn open(folder: &Path, graph: &Graph) -> Result<Option<Ranks>> {
-        if !folder.join("harmonic.npy").exists() {
+        let scores = MappedScores::open(folder, graph.num_nodes())?;
+        let Some((harmonic, harmonic_pos)) = scores.harmonic else {
             tracing::warn!(
                 "ranks are left out: the run has no harmonic centrality, which orders them; `crawlrank rank RUN` computes it"
             );
             return Ok(None);
-        }
-        let n = graph.num_nodes();
-        let scores = |name: &str| Column::<f64>::open(&folder.join(name), n);
-        let positions = |name: &str| Column::<i64>::open(&folder.join(name), n);
+        };
         Ok(Some(Ranks {
-            harmonic: scores("harmonic.npy")?,
-            harmonic_pos: positions("harmonic_pos.npy")?,
-            pagerank: scores("pagerank.npy")?,
-            pagerank_pos: positions("pagerank_pos.npy")?,
+            harmonic,
+            harmonic_pos,
+            pagerank: scores.pagerank,
+            pagerank_pos: scores.pagerank_pos,
         }))
     }
 
