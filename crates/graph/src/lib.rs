@@ -19,6 +19,7 @@ mod names;
 mod numbered;
 mod pagerank;
 mod positions;
+mod pull;
 mod sorter;
 mod transpose;
 mod verify;

@@ -10,19 +10,20 @@
 //! only its share of `v` and `w`; a self-loop, where kept, is an edge like another. With
 //! [`Dangling::None`] the score of dangling nodes is lost and the sum stays below 1.
 //!
-//! *Order of sums*: incoming neighbors ascending within a node, nodes ascending within blocks of
-//! 65,536, blocks ascending. It is a function of the graph alone, so any number of threads gives
-//! the same bits.
+//! The iteration itself is a [`Kernel`]'s; here is what all kernels share: options, start, stop rule
+//! and normalization.
 //!
-//! *Memory*: 16 bytes per node; edges (4 bytes each, weighted 12) are read from the mapped files.
+//! *Order of sums*: a function of the graph and of the kernel alone, so any number of threads gives
+//! the same bits.
 
 use crate::Error;
 use crate::graph::Graph;
+use crate::pull::Pull;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 
 /// Nodes whose sums are taken by one task; part of the result's definition.
-const BLOCK_NODES: usize = 65_536;
+pub(crate) const BLOCK_NODES: usize = 65_536;
 
 /// Where the score on nodes without outgoing edges goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -108,11 +109,32 @@ pub fn pagerank(
     progress: &mut dyn FnMut(Iteration) -> ControlFlow<()>,
 ) -> Result<PageRank, Error> {
     check_options(graph, options)?;
-    let n = graph.num_nodes() as usize;
-    let alpha = options.damping;
-    let preference = Preference::new(options, n);
+    let mut kernel = Pull::new(graph, options.weighted)?;
+    power_iteration(graph.num_nodes() as usize, options, &mut kernel, progress)
+}
+
+/// One iteration of PageRank over some form of the edges.
+///
+/// A kernel holds what flows along edges, and the score on dangling nodes. It sums within fixed blocks
+/// of nodes, ascending, and then the blocks, ascending.
+pub(crate) trait Kernel {
+    /// Takes scores that did not come from [`iterate`](Self::iterate).
+    fn load(&mut self, scores: &[f64]) -> Result<(), Error>;
+
+    /// Makes of the scores that were loaded, or left by the last iteration, `alpha (P' p + d w) +
+    /// (1 - alpha) v`; returns the L1 change.
+    fn iterate(&mut self, scores: &mut [f64], jump: &Jump<'_>) -> Result<f64, Error>;
+}
+
+/// Starts, iterates, stops.
+fn power_iteration(
+    n: usize,
+    options: &PageRankOptions,
+    kernel: &mut dyn Kernel,
+    progress: &mut dyn FnMut(Iteration) -> ControlFlow<()>,
+) -> Result<PageRank, Error> {
+    let jump = Jump::new(options, n);
     let mut scores = filled(n, 1.0 / n as f64)?;
-    let mut contributions = filled(n, 0.0)?;
     let mut result = PageRank {
         scores: Vec::new(),
         iterations: 0,
@@ -120,18 +142,10 @@ pub fn pagerank(
         error_bound: 0.0,
         converged: n == 0,
     };
+    kernel.load(&scores)?;
     while !result.converged && result.iterations < options.max_iterations {
-        let dangling = contribute(graph, options.weighted, &scores, &mut contributions)?;
-        let base = |node: usize| {
-            let share = match options.dangling {
-                Dangling::Uniform => dangling / n as f64,
-                Dangling::Preference => dangling * preference.of(node),
-                Dangling::None => 0.0,
-            };
-            alpha * share + (1.0 - alpha) * preference.of(node)
-        };
         result.iterations += 1;
-        result.residual = pull(graph, options, &contributions, &mut scores, base)?;
+        result.residual = kernel.iterate(&mut scores, &jump)?;
         result.converged = result.residual < options.tolerance;
         let iteration = Iteration {
             iteration: result.iterations,
@@ -144,88 +158,9 @@ pub fn pagerank(
     if options.dangling != Dangling::None {
         normalize(&mut scores);
     }
-    result.error_bound = result.residual * alpha / (1.0 - alpha);
+    result.error_bound = result.residual * options.damping / (1.0 - options.damping);
     result.scores = scores;
     Ok(result)
-}
-
-/// Writes what each node gives to each unit of its outgoing edges; returns the score that has none.
-fn contribute(
-    graph: &Graph,
-    weighted: bool,
-    scores: &[f64],
-    contributions: &mut [f64],
-) -> Result<f64, Error> {
-    let outgoing = graph.outgoing();
-    let block_sums = contributions
-        .par_chunks_mut(BLOCK_NODES)
-        .zip(scores.par_chunks(BLOCK_NODES))
-        .enumerate()
-        .map(|(block, (contributions, scores))| {
-            let mut dangling = 0.0;
-            for (at, (contribution, &score)) in contributions.iter_mut().zip(scores).enumerate() {
-                let list = outgoing.list((block * BLOCK_NODES + at) as u32)?;
-                let weight = match list.pages.filter(|_| weighted) {
-                    Some(pages) => pages.iter().map(|&pages| f64::from(pages)).sum(),
-                    None => list.targets.len() as f64,
-                };
-                if weight > 0.0 {
-                    *contribution = score / weight;
-                } else {
-                    *contribution = 0.0;
-                    dangling += score;
-                }
-            }
-            Ok(dangling)
-        })
-        .collect::<Result<Vec<f64>, Error>>()?;
-    Ok(block_sums.iter().sum())
-}
-
-/// Makes each score of its incoming contributions and `base`; returns the L1 change.
-fn pull(
-    graph: &Graph,
-    options: &PageRankOptions,
-    contributions: &[f64],
-    scores: &mut [f64],
-    base: impl Fn(usize) -> f64 + Sync,
-) -> Result<f64, Error> {
-    let incoming = graph.incoming();
-    let block_sums = scores
-        .par_chunks_mut(BLOCK_NODES)
-        .enumerate()
-        .map(|(block, scores)| {
-            let mut change = 0.0;
-            for (at, score) in scores.iter_mut().enumerate() {
-                let node = block * BLOCK_NODES + at;
-                let list = incoming.list(node as u32)?;
-                let bad = |source| incoming.bad_neighbor(node as u32, source);
-                let mut sum = 0.0;
-                match list.pages.filter(|_| options.weighted) {
-                    Some(pages) => {
-                        for (&source, &pages) in list.targets.iter().zip(pages) {
-                            sum += contributions
-                                .get(source as usize)
-                                .ok_or_else(|| bad(source))?
-                                * f64::from(pages);
-                        }
-                    }
-                    None => {
-                        for &source in list.targets {
-                            sum += contributions
-                                .get(source as usize)
-                                .ok_or_else(|| bad(source))?;
-                        }
-                    }
-                }
-                let new = options.damping * sum + base(node);
-                change += (new - *score).abs();
-                *score = new;
-            }
-            Ok(change)
-        })
-        .collect::<Result<Vec<f64>, Error>>()?;
-    Ok(block_sums.iter().sum())
 }
 
 /// Divides by the sum, which rounding has moved from 1 by some 1e-16 per iteration.
@@ -245,27 +180,88 @@ fn block_sum(values: &[f64]) -> f64 {
     blocks.iter().sum()
 }
 
+/// Where score goes that follows no edge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Jump<'a> {
+    /// Alpha.
+    pub(crate) damping: f64,
+    dangling: Dangling,
+    n: usize,
+    preference: Preference<'a>,
+}
+
 /// The distribution of jumps.
+#[derive(Debug, Clone, Copy)]
 enum Preference<'a> {
     Uniform(f64),
     Given { weights: &'a [f64], sum: f64 },
 }
 
-impl<'a> Preference<'a> {
+impl<'a> Jump<'a> {
     fn new(options: &'a PageRankOptions, n: usize) -> Self {
-        match &options.personalize {
-            None => Preference::Uniform(1.0 / n as f64),
-            Some(weights) => Preference::Given {
-                weights,
-                sum: block_sum(weights),
+        Jump {
+            damping: options.damping,
+            dangling: options.dangling,
+            n,
+            preference: match &options.personalize {
+                None => Preference::Uniform(1.0 / n as f64),
+                Some(weights) => Preference::Given {
+                    weights,
+                    sum: block_sum(weights),
+                },
             },
         }
     }
 
-    fn of(&self, node: usize) -> f64 {
+    /// What comes to nodes without an edge, `dangling` being the score on dangling nodes.
+    pub(crate) fn base(&self, dangling: f64) -> Base<'a> {
+        match self.preference {
+            Preference::Uniform(share) => Base::Same(self.land(share, dangling)),
+            Preference::Given { weights, sum } => Base::Given {
+                jump: *self,
+                dangling,
+                weights,
+                sum,
+            },
+        }
+    }
+
+    /// What comes to a node that has this share of the preference.
+    fn land(&self, share: f64, dangling: f64) -> f64 {
+        let dangling = match self.dangling {
+            Dangling::Uniform => dangling / self.n as f64,
+            Dangling::Preference => dangling * share,
+            Dangling::None => 0.0,
+        };
+        self.damping * dangling + (1.0 - self.damping) * share
+    }
+}
+
+/// The part of new scores that follows no edge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Base<'a> {
+    /// All nodes have the same.
+    Same(f64),
+    /// As the preference says.
+    Given {
+        jump: Jump<'a>,
+        dangling: f64,
+        weights: &'a [f64],
+        sum: f64,
+    },
+}
+
+impl Base<'_> {
+    #[inline]
+    pub(crate) fn of(&self, node: usize) -> f64 {
         match self {
-            Preference::Uniform(share) => *share,
-            Preference::Given { weights, sum } => weights[node] / sum,
+            Base::Same(value) => *value,
+            Base::Given {
+                jump,
+                dangling,
+                weights,
+                sum,
+            } => jump.land(weights[node] / sum, *dangling),
         }
     }
 }
