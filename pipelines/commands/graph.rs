@@ -3,24 +3,24 @@
 mod cc;
 mod edges;
 mod export;
+mod import;
+mod info;
 mod lines;
+mod merge;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use crawlrank_graph::{
-    IdGraph, IdGraphBuilder, IdGraphOptions, MergeOptions, NumberedNodes, SelfLoops,
-};
-use serde_json::Value;
 
 pub use self::export::Export;
-use super::input::{check_file, path_text, progress_over};
+pub use self::import::{Import, Loops};
+pub use self::info::Info;
+pub use self::merge::Merge;
 use crate::cli::Context;
 use crate::error::{Error, Exit, Result};
 use crate::memory::{self, default_budget};
 use crate::recipe::Size;
-use crate::rows::print_one;
 
 /// Imports or exports a graph, describes one, or merges several.
 #[derive(Debug, Subcommand)]
@@ -123,6 +123,9 @@ fn parent_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
+/// A graph has at most this many nodes: ids have 32 bits, and the last of them means "none".
+const MOST_NODES: u64 = u32::MAX as u64;
+
 /// Formats of graphs in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -138,15 +141,6 @@ pub enum Format {
     Bvgraph,
 }
 
-/// What becomes of edges from a node to itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Loops {
-    /// They are edges like others.
-    Keep,
-    /// They are left out; their nodes stay.
-    Drop,
-}
-
 impl Format {
     /// The error for a format that this version cannot `verb`.
     fn is_missing(self, verb: &str) -> Error {
@@ -157,229 +151,6 @@ impl Format {
             "--format {name} is not in this version, which {verb} `edges` and `cc`"
         ))
         .remedy("choose one of these")
-    }
-}
-
-/// Makes a graph of files of edges.
-///
-/// Node numbers are kept as ids; with `cc`, ids are positions in the byte order of names, which Common Crawl's are as well.
-#[derive(Debug, Args)]
-pub struct Import {
-    /// Files of edges, or `-`; with `cc` files of vertices and edges, told apart by their names
-    #[arg(required_unless_present_any = ["vertices", "edges"], value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Their format; this version imports `edges` and `cc`
-    #[arg(long, value_enum)]
-    pub format: Format,
-    /// Vertices under another name (`cc`); several: give it again
-    #[arg(long, value_name = "FILE")]
-    pub vertices: Vec<PathBuf>,
-    /// Edges under another name (`cc`); several: give it again
-    #[arg(long, value_name = "FILE")]
-    pub edges: Vec<PathBuf>,
-    /// Where the graph goes, and with what it is made
-    #[command(flatten)]
-    pub making: Making,
-    /// What becomes of edges from a node to itself
-    #[arg(long, value_enum, default_value = "drop")]
-    pub self_loops: Loops,
-    /// The number of nodes; default the largest node number + 1 (with `cc` the number of vertices)
-    #[arg(long, value_name = "N")]
-    pub nodes: Option<u64>,
-}
-
-/// A graph has at most this many nodes: ids have 32 bits, and the last of them means "none".
-const MOST_NODES: u64 = u32::MAX as u64;
-
-impl Import {
-    fn run(self, context: &Context) -> Result<Exit> {
-        let made = match self.format {
-            Format::Edges => self.import_edges(context)?,
-            Format::Cc => self.import_cc(context)?,
-            other => return Err(other.is_missing("imports")),
-        };
-        print_one(
-            context.output,
-            [
-                ("graph", Value::from(path_text(&self.making.out))),
-                ("edges_read", Value::from(made.edges_read)),
-                ("duplicates", Value::from(made.duplicates)),
-                ("self_loops", Value::from(made.self_loops)),
-                (
-                    "self_loops_kept",
-                    Value::from(made.graph.keeps_self_loops()),
-                ),
-                ("nodes", Value::from(made.graph.num_nodes())),
-                ("edges", Value::from(made.graph.num_edges())),
-            ],
-        )?;
-        Ok(Exit::Done)
-    }
-
-    fn options(&self) -> Result<IdGraphOptions> {
-        Ok(IdGraphOptions {
-            memory_bytes: self.making.memory_bytes()?,
-            self_loops: match self.self_loops {
-                Loops::Keep => SelfLoops::Keep,
-                Loops::Drop => SelfLoops::Drop,
-            },
-        })
-    }
-
-    fn import_edges(&self, context: &Context) -> Result<IdGraph> {
-        if !(self.vertices.is_empty() && self.edges.is_empty()) {
-            return Err(Error::usage("--vertices and --edges are for --format cc")
-                .remedy("give the files of edges without them"));
-        }
-        let most_nodes = self.nodes.unwrap_or(MOST_NODES);
-        if most_nodes > MOST_NODES {
-            return Err(Error::usage(format!(
-                "--nodes is {most_nodes}, a graph has at most {MOST_NODES}"
-            )));
-        }
-        self.files.iter().try_for_each(|file| check_file(file))?;
-        let options = self.options()?;
-        let scratch = self.making.prepare()?;
-        let mut builder = IdGraphBuilder::new(scratch.path(), options)?;
-        let progress = progress_over(&self.files, "import", context);
-        for file in &self.files {
-            lines::read(
-                file,
-                &edges::FORM,
-                context,
-                progress.as_ref(),
-                &mut |line| {
-                    let (source, target) =
-                        edges::edge(line, most_nodes).map_err(lines::Refused::Line)?;
-                    Ok(builder.push(source, target)?)
-                },
-            )?;
-        }
-        drop(progress);
-        self.making.check_space(builder.file_bytes(self.nodes))?;
-        let made = builder.finish(self.nodes, &self.making.out, &mut |_| {
-            context.interrupt.flow()
-        });
-        context.interrupt.or_stopped(made)
-    }
-
-    fn import_cc(&self, context: &Context) -> Result<IdGraph> {
-        if self.nodes.is_some() {
-            return Err(Error::usage(
-                "--nodes is for --format edges: the vertices say how many there are",
-            )
-            .remedy("leave it out"));
-        }
-        let files = cc::Files::told_apart(&self.files, &self.vertices, &self.edges)?;
-        let all = files.all();
-        all.iter().try_for_each(|file| check_file(file))?;
-        let options = self.options()?;
-        let scratch = self.making.prepare()?;
-        let progress = progress_over(&all, "import", context);
-        let progress = progress.as_ref();
-        let nodes = NumberedNodes::new(scratch.path(), options)?;
-        let out = &self.making.out;
-        let mut builder = cc::read_vertices(&files.vertices, nodes, out, context, progress)?;
-        if builder.is_renumbered() {
-            tracing::warn!(
-                "ids differ from those of the files, whose vertices are not numbered in byte order of names"
-            );
-        }
-        cc::read_edges(&files.edges, &mut builder, context, progress)?;
-        self.making.check_space(builder.file_bytes())?;
-        let made = builder.finish(&mut |_| context.interrupt.flow());
-        context.interrupt.or_stopped(made)
-    }
-}
-
-/// Describes a graph.
-#[derive(Debug, Args)]
-pub struct Info {
-    /// A graph directory, e.g. `RUN/graph/host`
-    pub graph: PathBuf,
-}
-
-impl Info {
-    fn run(self, context: &Context) -> Result<Exit> {
-        check_graph(&self.graph)?;
-        let graph = crawlrank_graph::Graph::open(&self.graph)?;
-        let (outgoing, incoming) = (graph.outgoing(), graph.incoming());
-        let (mut isolated, mut max_in_degree, mut max_out_degree) = (0u64, 0, 0);
-        for node in 0..graph.num_nodes() as u32 {
-            if node % (1 << 20) == 0 {
-                context.interrupt.check()?;
-            }
-            let (in_degree, out_degree) = (incoming.degree(node), outgoing.degree(node));
-            isolated += u64::from(in_degree + out_degree == 0);
-            max_in_degree = max_in_degree.max(in_degree);
-            max_out_degree = max_out_degree.max(out_degree);
-        }
-        let bytes = file_bytes(&self.graph)?;
-        let edges = graph.num_edges();
-        let bytes_per_edge = (edges > 0).then(|| bytes as f64 / edges as f64);
-        print_one(
-            context.output,
-            [
-                ("graph", Value::from(path_text(&self.graph))),
-                ("nodes", Value::from(graph.num_nodes())),
-                ("edges", Value::from(edges)),
-                ("bytes", Value::from(bytes)),
-                (
-                    "bytes_per_edge",
-                    Value::from(bytes_per_edge.map(|bytes| (bytes * 100.0).round() / 100.0)),
-                ),
-                ("dangling", Value::from(graph.num_dangling())),
-                ("isolated", Value::from(isolated)),
-                ("max_in_degree", Value::from(max_in_degree)),
-                ("max_out_degree", Value::from(max_out_degree)),
-                ("names", Value::from(graph.names().is_some())),
-                ("edge_pages", Value::from(graph.has_edge_pages())),
-                ("self_loops_kept", Value::from(graph.keeps_self_loops())),
-            ],
-        )?;
-        Ok(Exit::Done)
-    }
-}
-
-/// Makes one graph of several.
-#[derive(Debug, Args)]
-pub struct Merge {
-    /// Graph directories with names, e.g. the hosts of several months
-    #[arg(required = true, value_name = "GRAPH")]
-    pub graphs: Vec<PathBuf>,
-    /// Where the graph goes, and with what it is made
-    #[command(flatten)]
-    pub making: Making,
-}
-
-impl Merge {
-    fn run(self, context: &Context) -> Result<Exit> {
-        self.graphs
-            .iter()
-            .try_for_each(|graph| check_graph(graph))?;
-        let options = MergeOptions {
-            memory_bytes: self.making.memory_bytes()?,
-            ..MergeOptions::default()
-        };
-        let scratch = self.making.prepare()?;
-        let merged = crawlrank_graph::merge(
-            &self.graphs,
-            &self.making.out,
-            scratch.path(),
-            &options,
-            &mut |_| context.interrupt.flow(),
-        );
-        let merged = context.interrupt.or_stopped(merged)?;
-        print_one(
-            context.output,
-            [
-                ("graph", Value::from(path_text(&self.making.out))),
-                ("graphs", Value::from(self.graphs.len())),
-                ("nodes", Value::from(merged.num_nodes())),
-                ("edges", Value::from(merged.num_edges())),
-            ],
-        )?;
-        Ok(Exit::Done)
     }
 }
 
