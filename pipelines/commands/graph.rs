@@ -7,6 +7,8 @@ mod import;
 mod info;
 mod lines;
 mod merge;
+mod npy;
+mod pairs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -123,19 +125,22 @@ fn parent_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
+/// Fewer edges, or lines, are read or written before a bar is looked at.
+const SHOWN_FROM: u64 = 10_000_000;
+
 /// A graph has at most this many nodes: ids have 32 bits, and the last of them means "none".
 const MOST_NODES: u64 = u32::MAX as u64;
 
 /// Formats of graphs in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Lines of two node numbers with tabs or blanks between, gzipped or not.
+    /// Lines of two node numbers with tabs or blanks between, gzipped or not; in files `.bin` and `.bin.gz` two little-endian u32 an edge
     Edges,
-    /// Common Crawl's vertices and edges, gzipped or not, in one file or in parts.
+    /// Common Crawl's vertices and edges, gzipped or not, in one file or in parts
     Cc,
-    /// Parquet edges; in a later version.
+    /// Parquet: integers in the columns `source` and `target`, or in the only two
     Parquet,
-    /// NumPy arrays; in a later version.
+    /// NumPy: an array of shape (m, 2); or `sources.npy` and `targets.npy`; or `offsets.npy` (one more than nodes) and `targets.npy`
     Npy,
     /// WebGraph's; in a later version.
     Bvgraph,

@@ -7,6 +7,7 @@
 //! bugs: everything that touches a file runs behind a barrier that turns a panic into the error of that file.
 
 mod cells;
+pub mod edges;
 pub mod nodes;
 pub mod robots;
 

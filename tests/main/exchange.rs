@@ -373,7 +373,13 @@ fn what_cannot_be_exported_is_said_and_leaves_nothing() {
     let (list, there, out) = (text(&list), text(&nameless), at("out"));
     for (from, format, to, more, words) in [
         (there, "cc", text(&out), &[][..], "has no names"),
-        (there, "npy", text(&out), &[], "not in this version"),
+        (
+            there,
+            "npy",
+            text(&out),
+            &["--binary"],
+            "--binary is for --format edges",
+        ),
         (there, "edges", there, &[], "already there"),
         (
             there,

@@ -132,7 +132,7 @@ fn what_cannot_be_imported_is_said_and_leaves_nothing() {
             "at most 4294967295",
         ),
         ("0 1\n", "edges", &["--memory", "1M"], 71, "128"),
-        ("0 1\n", "parquet", &[], 2, "not in this version"),
+        ("0 1\n", "parquet", &[], 4, "not a Parquet file"),
     ] {
         let (found, stderr) = import(edges, format, more);
         assert_eq!(found, code, "{stderr}");

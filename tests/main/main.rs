@@ -1,6 +1,7 @@
 //! The program from outside: what each command prints, and how it leaves.
 
 mod exchange;
+mod exchange_numbers;
 mod graph_commands;
 mod links_commands;
 mod program;

@@ -80,27 +80,42 @@ enum Kind {
 }
 
 fn kind(file: &Path) -> Result<Kind> {
-    let name = |path: &Path| {
-        path.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    };
-    let own = name(file).unwrap_or_default();
-    if own.ends_with(".paths.gz") || own.ends_with(".paths") {
+    if is_list(&name(file)) {
         return Err(Error::usage("a list of files, expected a file of a graph")
             .at(file)
             .remedy("fetch the files that it lists, and give those"));
     }
-    let folder = file.parent().and_then(name).unwrap_or_default();
-    for name in [own, folder] {
-        match (name.contains("vertices"), name.contains("edges")) {
-            (true, false) => return Ok(Kind::Vertices),
-            (false, true) => return Ok(Kind::Edges),
-            _ => {}
-        }
-    }
-    Err(Error::usage("its name says neither `vertices` nor `edges`")
-        .at(file)
-        .remedy("give it by --vertices or --edges; ranks are not imported"))
+    told_kind(file).ok_or_else(|| {
+        Error::usage("its name says neither `vertices` nor `edges`")
+            .at(file)
+            .remedy("give it by --vertices or --edges; ranks are not imported")
+    })
+}
+
+/// Whether a file of a folder is one of vertices or edges.
+pub(super) fn is_told(file: &Path) -> bool {
+    told_kind(file).is_some() && !is_list(&name(file))
+}
+
+fn told_kind(file: &Path) -> Option<Kind> {
+    let folder = file.parent().map(name).unwrap_or_default();
+    let names = [name(file), folder];
+    names.iter().find_map(
+        |name| match (name.contains("vertices"), name.contains("edges")) {
+            (true, false) => Some(Kind::Vertices),
+            (false, true) => Some(Kind::Edges),
+            _ => None,
+        },
+    )
+}
+
+fn is_list(name: &str) -> bool {
+    name.ends_with(".paths.gz") || name.ends_with(".paths")
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// Reads all vertices and gives them their ids.

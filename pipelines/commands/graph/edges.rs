@@ -51,6 +51,17 @@ pub(super) fn number(digits: &[u8], most_nodes: u64) -> Result<u32, String> {
         })
 }
 
+/// Makes a node id of a number below `most_nodes`.
+pub(super) fn id<N>(number: N, most_nodes: u64) -> Result<u32, String>
+where
+    N: Copy + std::fmt::Display + TryInto<u32>,
+{
+    let id = number.try_into().ok();
+    id.filter(|id| u64::from(*id) < most_nodes).ok_or_else(|| {
+        format!("found the node number `{number}`, expected at least 0 and below {most_nodes}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;

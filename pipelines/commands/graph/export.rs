@@ -1,4 +1,4 @@
-//! `crawlrank graph export`: a graph as text that other programs read.
+//! `crawlrank graph export`: a graph as files that other programs read.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::{Format, cc, check_graph, make_free, parent_of};
+use super::{Format, SHOWN_FROM, cc, check_graph, make_free, npy, pairs, parent_of};
 use crate::cli::Context;
 use crate::commands::input::path_text;
 use crate::error::{Error, Exit, Result};
@@ -21,20 +21,25 @@ use crate::progress::{Progress, Show};
 use crate::recipe::Level;
 use crate::rows::print_one;
 use crate::run::{self, RunDir};
+use crate::tables;
 use crate::tables::nodes::MappedScores;
 
-/// Writes a graph as gzipped text.
+/// Writes a graph in a format of others.
 ///
 /// `cc`: `vertices.txt.gz`, `edges.txt.gz`, and for a run `ranks.txt.gz`, each as Common Crawl's releases have it. `edges`:
-/// `edges.tsv.gz`, two node numbers a line.
+/// `edges.tsv.gz`, two node numbers a line, or with --binary `edges.bin`, two little-endian u32 an edge. `parquet`: the table
+/// `edges` in files `00000.parquet` and on. `npy`: `edges.npy` of shape (m, 2), and the same by `out_offsets.npy` and `out_targets.npy`.
 #[derive(Debug, Args)]
 pub struct Export {
     /// A graph directory, or a run directory
     #[arg(value_name = "GRAPH|RUN")]
     pub target: PathBuf,
-    /// The format of the files; this version exports `edges` and `cc`
+    /// The format of the files
     #[arg(long, value_enum)]
     pub format: Format,
+    /// Binary edges in place of text (`edges`)
+    #[arg(long)]
+    pub binary: bool,
     /// The folder to make
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -43,13 +48,16 @@ pub struct Export {
     pub level: Option<Level>,
 }
 
-/// Graphs of fewer lines are written before a bar is looked at.
-const SHOWN_FROM: u64 = 10_000_000;
-
 impl Export {
     pub(super) fn run(self, context: &Context) -> Result<Exit> {
-        if !matches!(self.format, Format::Edges | Format::Cc) {
+        if !matches!(
+            self.format,
+            Format::Edges | Format::Cc | Format::Parquet | Format::Npy
+        ) {
             return Err(self.format.is_missing("exports"));
+        }
+        if self.binary && self.format != Format::Edges {
+            return Err(Error::usage("--binary is for --format edges").remedy("leave it out"));
         }
         let (folder, ranks) = self.graph_and_ranks()?;
         let graph = Graph::open(&folder)?;
@@ -76,6 +84,14 @@ impl Export {
         };
         match self.format {
             Format::Cc => write_cc(&graph, ranks.as_ref(), &folder, &to)?,
+            Format::Parquet => {
+                // The graph need not be of a run: the key of its id is empty, as in the ranks of a graph.
+                tables::edges::write(to.path, "", &graph, || context.interrupt.check())?;
+            }
+            Format::Npy => npy::write(&graph, to.path, context, to.progress)?,
+            _ if self.binary => {
+                pairs::write(&graph, &to.path.join("edges.bin"), context, to.progress)?;
+            }
             _ => write_edges(&graph, &mut to.create("edges.tsv.gz")?)?,
         }
         drop(progress);

@@ -1,16 +1,20 @@
 //! `crawlrank graph import`: files of others as a graph.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use crawlrank_graph::{IdGraph, IdGraphBuilder, IdGraphOptions, NumberedNodes, SelfLoops};
 use serde_json::Value;
 
-use super::{Format, MOST_NODES, Making, cc, edges, lines};
+use super::lines::{self, Refused};
+use super::{Format, MOST_NODES, Making, SHOWN_FROM, cc, edges, npy, pairs};
 use crate::cli::Context;
-use crate::commands::input::{check_file, path_text, progress_over};
+use crate::commands::input::{check_file, is_stdin, path_text, progress_over};
 use crate::error::{Error, Exit, Result};
+use crate::progress::{Progress, Show};
 use crate::rows::print_one;
+use crate::tables::read::edges::{EdgesFile, Refused as RefusedRow};
 
 /// What becomes of edges from a node to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,15 +25,16 @@ pub enum Loops {
     Drop,
 }
 
-/// Makes a graph of files of edges.
+/// Makes a graph of files of others.
 ///
 /// Node numbers are kept as ids; with `cc`, ids are positions in the byte order of names, which Common Crawl's are as well.
+/// A folder stands for the files of its format in it.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// Files of edges, or `-`; with `cc` files of vertices and edges, told apart by their names
+    /// Files, folders of files, or `-`; with `cc` files of vertices and edges, told apart by their names
     #[arg(required_unless_present_any = ["vertices", "edges"], value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Their format; this version imports `edges` and `cc`
+    /// Their format
     #[arg(long, value_enum)]
     pub format: Format,
     /// Vertices under another name (`cc`); several: give it again
@@ -52,8 +57,8 @@ pub struct Import {
 impl Import {
     pub(super) fn run(self, context: &Context) -> Result<Exit> {
         let made = match self.format {
-            Format::Edges => self.import_edges(context)?,
             Format::Cc => self.import_cc(context)?,
+            Format::Edges | Format::Parquet | Format::Npy => self.import_numbers(context)?,
             other => return Err(other.is_missing("imports")),
         };
         print_one(
@@ -84,7 +89,8 @@ impl Import {
         })
     }
 
-    fn import_edges(&self, context: &Context) -> Result<IdGraph> {
+    /// Imports what has no names but numbers, which are kept as ids.
+    fn import_numbers(&self, context: &Context) -> Result<IdGraph> {
         if !(self.vertices.is_empty() && self.edges.is_empty()) {
             return Err(Error::usage("--vertices and --edges are for --format cc")
                 .remedy("give the files of edges without them"));
@@ -95,30 +101,59 @@ impl Import {
                 "--nodes is {most_nodes}, a graph has at most {MOST_NODES}"
             )));
         }
-        self.files.iter().try_for_each(|file| check_file(file))?;
+        let files = self.given_files()?;
         let options = self.options()?;
         let scratch = self.making.prepare()?;
         let mut builder = IdGraphBuilder::new(scratch.path(), options)?;
-        let progress = progress_over(&self.files, "import", context);
-        for file in &self.files {
-            lines::read(
-                file,
-                &edges::FORM,
-                context,
-                progress.as_ref(),
-                &mut |line| {
-                    let (source, target) =
-                        edges::edge(line, most_nodes).map_err(lines::Refused::Line)?;
-                    Ok(builder.push(source, target)?)
-                },
-            )?;
-        }
-        drop(progress);
-        self.making.check_space(builder.file_bytes(self.nodes))?;
-        let made = builder.finish(self.nodes, &self.making.out, &mut |_| {
-            context.interrupt.flow()
-        });
+        let progress = progress_over(&files, "import", context);
+        let edges = &mut builder;
+        let progress = progress.as_ref();
+        let told = match self.format {
+            Format::Npy => npy::read(&files, most_nodes, edges, context, progress)?,
+            Format::Parquet => {
+                read_parquet(&files, most_nodes, edges, context)?;
+                None
+            }
+            _ => {
+                for file in &files {
+                    read_edges(file, most_nodes, edges, context, progress)?;
+                }
+                None
+            }
+        };
+        let nodes = self.nodes.or(told);
+        self.making.check_space(builder.file_bytes(nodes))?;
+        let made = builder.finish(nodes, &self.making.out, &mut |_| context.interrupt.flow());
         context.interrupt.or_stopped(made)
+    }
+
+    /// The files to read: those that were given, and those in folders that were.
+    fn given_files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for given in &self.files {
+            if !given.is_dir() {
+                check_file(given)?;
+                files.push(given.clone());
+                continue;
+            }
+            let mut inside = files_of(given)?;
+            inside.retain(|file| self.format.may_be(file));
+            if self.format == Format::Npy {
+                npy::keep_rows(&mut inside);
+            }
+            if inside.is_empty() {
+                return Err(Error::usage("the folder holds no file of this format").at(given));
+            }
+            files.extend(inside);
+        }
+        let stdin = files.iter().find(|file| is_stdin(file));
+        match (self.format, stdin) {
+            (Format::Edges | Format::Cc, _) | (_, None) => Ok(files),
+            (_, Some(_)) => Err(Error::usage(
+                "stdin has no places to go to, which this format needs",
+            )
+            .remedy("give files")),
+        }
     }
 
     fn import_cc(&self, context: &Context) -> Result<IdGraph> {
@@ -128,7 +163,7 @@ impl Import {
             )
             .remedy("leave it out"));
         }
-        let files = cc::Files::told_apart(&self.files, &self.vertices, &self.edges)?;
+        let files = cc::Files::told_apart(&self.given_files()?, &self.vertices, &self.edges)?;
         let all = files.all();
         all.iter().try_for_each(|file| check_file(file))?;
         let options = self.options()?;
@@ -148,4 +183,84 @@ impl Import {
         let made = builder.finish(&mut |_| context.interrupt.flow());
         context.interrupt.or_stopped(made)
     }
+}
+
+impl Format {
+    /// Whether a file in a folder that was given is meant, by its name.
+    fn may_be(self, file: &Path) -> bool {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        match self {
+            Format::Edges => true,
+            Format::Cc => cc::is_told(file),
+            Format::Parquet => name.ends_with(".parquet"),
+            Format::Npy => name.ends_with(".npy"),
+            Format::Bvgraph => name.ends_with(".graph"),
+        }
+    }
+}
+
+/// The files in a folder, by name; hidden ones are none (`_SUCCESS` is what Spark leaves).
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let on = |e: std::io::Error| Error::io(folder, &e);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(on)? {
+        let entry = entry.map_err(on)?;
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".")
+            || entry.file_name().as_encoded_bytes().starts_with(b"_");
+        if !is_hidden && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads a list of edges, as text or binary.
+fn read_edges(
+    file: &Path,
+    most_nodes: u64,
+    builder: &mut IdGraphBuilder,
+    context: &Context,
+    progress: Option<&Progress>,
+) -> Result<()> {
+    if pairs::is_named_so(file) {
+        return pairs::read(file, context, progress, &mut |source, target| {
+            let id = |number| edges::id(number, most_nodes).map_err(Refused::Line);
+            Ok(builder.push(id(source)?, id(target)?)?)
+        });
+    }
+    lines::read(file, &edges::FORM, context, progress, &mut |line| {
+        let (source, target) = edges::edge(line, most_nodes).map_err(Refused::Line)?;
+        Ok(builder.push(source, target)?)
+    })
+}
+
+/// Reads Parquet files of edges.
+fn read_parquet(
+    files: &[PathBuf],
+    most_nodes: u64,
+    builder: &mut IdGraphBuilder,
+    context: &Context,
+) -> Result<()> {
+    // All are opened before the first is read: a wrong one is told of at once.
+    let files = files.iter().map(|file| EdgesFile::open(file));
+    let files = files.collect::<Result<Vec<_>>>()?;
+    let rows = files.iter().map(EdgesFile::num_rows);
+    let rows = rows.fold(0, u64::saturating_add);
+    let progress = (rows >= SHOWN_FROM && context.progress != Show::Nothing)
+        .then(|| Progress::start(context.progress, "import", "edges", rows));
+    for file in &files {
+        let mut read = 0;
+        file.visit(&context.interrupt, &mut |source, target| {
+            let id = |number| edges::id(number, most_nodes).map_err(RefusedRow::Row);
+            let (source, target) = (id(source)?, id(target)?);
+            read += 1;
+            if let Some(progress) = progress.as_ref().filter(|_| read % (1 << 16) == 0) {
+                progress.advance(1 << 16);
+            }
+            let pushed = builder.push(source, target);
+            pushed.map_err(|error| RefusedRow::Other(error.into()))
+        })?;
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use crate::commands::input::Input;
 use crate::error::{Error, Exit, Result, quoted};
 use crate::progress::Progress;
 
-const BUFFER_BYTES: usize = 1 << 18;
+pub(super) const BUFFER_BYTES: usize = 1 << 18;
 
 /// What the lines of a file are.
 #[derive(Debug)]
@@ -53,21 +53,7 @@ pub(super) fn read(
     let input = Input::open(path, &context.interrupt, progress)?;
     let done = read_lines(input, form, each);
     context.interrupt.check()?;
-    let refused = |found: String| Error::new(Exit::Refused, form.code, found).at(path);
-    done.map_err(|trouble| match trouble {
-        Trouble::Line { number, found } => refused(format!("line {number}: {found}"))
-            .remedy(format!("nothing was imported; expected {}", form.expected)),
-        Trouble::Input { number, source } => match source.kind() {
-            std::io::ErrorKind::InvalidInput
-            | std::io::ErrorKind::InvalidData
-            | std::io::ErrorKind::UnexpectedEof => refused(format!(
-                "the gzip stream is damaged behind line {number}: {source}"
-            ))
-            .remedy("nothing was imported; fetch the file again"),
-            _ => Error::io(path, &source),
-        },
-        Trouble::Other(error) => error,
-    })
+    done.map_err(|trouble| trouble.told(path, form.code, "line", form.expected))
 }
 
 pub(super) enum Trouble {
@@ -77,6 +63,37 @@ pub(super) enum Trouble {
     Input { number: u64, source: std::io::Error },
     /// It is none of the file's fault.
     Other(Error),
+}
+
+impl Trouble {
+    /// The error for the user: `unit` is what was counted, `expected` what each of them holds.
+    pub(super) fn told(self, path: &Path, code: &'static str, unit: &str, expected: &str) -> Error {
+        let refused = |found: String| Error::new(Exit::Refused, code, found).at(path);
+        match self {
+            Trouble::Line { number, found } => refused(format!("{unit} {number}: {found}"))
+                .remedy(format!("nothing was imported; expected {expected}")),
+            Trouble::Input { number, source } => match source.kind() {
+                std::io::ErrorKind::InvalidInput
+                | std::io::ErrorKind::InvalidData
+                | std::io::ErrorKind::UnexpectedEof => refused(format!(
+                    "the gzip stream is damaged behind {unit} {number}: {source}"
+                ))
+                .remedy("nothing was imported; fetch the file again"),
+                _ => Error::io(path, &source),
+            },
+            Trouble::Other(error) => error,
+        }
+    }
+}
+
+impl Refused {
+    /// Says which line, or what else is counted, was refused.
+    pub(super) fn at(self, number: u64) -> Trouble {
+        match self {
+            Refused::Line(found) => Trouble::Line { number, found },
+            Refused::Other(error) => Trouble::Other(error),
+        }
+    }
 }
 
 /// The same over bytes.
@@ -132,10 +149,7 @@ fn read_text(
             );
             return Err(Trouble::Line { number, found });
         }
-        each(line.strip_suffix(b"\n").unwrap_or(&line)).map_err(|refused| match refused {
-            Refused::Line(found) => Trouble::Line { number, found },
-            Refused::Other(error) => Trouble::Other(error),
-        })?;
+        each(line.strip_suffix(b"\n").unwrap_or(&line)).map_err(|refused| refused.at(number))?;
     }
     Ok(())
 }
