@@ -37,10 +37,6 @@ impl Element for u32 {
 impl Element for u64 {
     const DTYPE: &'static str = "<u8";
 }
-/// Scratch only: NumPy has no 128-bit integer, 16 opaque bytes are the nearest.
-impl Element for u128 {
-    const DTYPE: &'static str = "|V16";
-}
 
 /// Returns the header of an array: format version 1.0, padded with spaces, ended by a newline.
 pub(crate) fn npy_header(dtype: &str, len: u64) -> [u8; HEADER_BYTES] {
@@ -113,6 +109,22 @@ impl<T: Element> ArrayWriter<T> {
             self.flush()?;
         }
         self.buffer.push(value);
+        Ok(())
+    }
+
+    /// As [`extend`](Self::extend), with values that are made as they are written.
+    #[inline]
+    pub(crate) fn extend_from(
+        &mut self,
+        mut values: impl ExactSizeIterator<Item = T>,
+    ) -> Result<(), Error> {
+        while values.len() > 0 {
+            if self.buffer.len() == Self::BUFFER {
+                self.flush()?;
+            }
+            let room = Self::BUFFER - self.buffer.len();
+            self.buffer.extend(values.by_ref().take(room));
+        }
         Ok(())
     }
 

@@ -29,6 +29,14 @@ pub enum Error {
         /// What this one holds.
         found: String,
     },
+    /// A sorted run in scratch is not as it was written.
+    #[error("{} offset {offset}: a sorted run is damaged; remove the folder it is in and begin again", path.display())]
+    DamagedRun {
+        /// The run.
+        path: PathBuf,
+        /// Where in it the damage begins, or a little before.
+        offset: u64,
+    },
     /// The graph was written in another version of the format.
     #[error("{}: expected format version {expected}, found {found}; read it with the program that wrote it, or build it again", path.display())]
     Version {
@@ -121,6 +129,13 @@ impl Error {
             path,
             action,
             source,
+        }
+    }
+
+    pub(crate) fn damaged_run(path: &Path, offset: u64) -> Error {
+        Error::DamagedRun {
+            path: path.to_path_buf(),
+            offset,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::interner::{Interner, SORT_BYTES_PER_NAME};
 use crate::manifest::Flags;
 use crate::merge::{Progress, Tick, merge_names};
 use crate::names::MAX_NAME_BYTES;
+use crate::parts::{Part, for_parts};
 use crate::sorter::{Record, Sorter};
 use crate::transpose::write_incoming;
 use crate::writer::{AdjacencyWriter, Direction, GraphWriter, NamesWriter, Scratch, work_bytes};
@@ -281,32 +282,25 @@ fn fold_edges<R: Record>(
     tick: &mut Tick<'_>,
 ) -> Result<u64, Error> {
     let edges = graph.outgoing();
-    let mut sorter = Sorter::<R>::new(
-        tmp,
-        work_bytes(options.memory_bytes),
-        Some(graph.num_edges()),
-    )?;
-    for source in 0..edges.num_nodes() as u32 {
-        let list = edges.list(source)?;
-        tick.edges(list.targets.len() as u64)?;
-        let new_source = new_ids[source as usize];
-        for (place, &target) in list.targets.iter().enumerate() {
-            let &new_target = new_ids
-                .get(target as usize)
-                .ok_or_else(|| edges.bad_neighbor(source, target))?;
-            if new_target != new_source {
-                sorter.push(R::new(
-                    new_source,
-                    new_target,
-                    list.pages.map_or(1, |pages| pages[place]),
-                ))?;
-            }
-        }
-    }
+    let mut sorter = Sorter::<R>::new(tmp, work_bytes(options.memory_bytes));
+    for_parts(edges, tick, &mut |parts| {
+        sorter.extend(parts, |part: &Part, records| {
+            part.each(edges, |source, target, pages| {
+                let new_source = new_ids[source as usize];
+                let &new_target = new_ids
+                    .get(target as usize)
+                    .ok_or_else(|| edges.bad_neighbor(source, target))?;
+                if new_target != new_source {
+                    records.push(R::new(new_source, new_target, pages));
+                }
+                Ok(())
+            })
+        })
+    })?;
     let mut adjacency = AdjacencyWriter::create(writer, Direction::Outgoing)?;
-    sorter.finish(&mut |record: R| {
-        tick.edges(1)?;
-        adjacency.push(record.first(), record.second(), record.pages())
+    sorter.finish(&mut |records: &[R]| {
+        tick.edges(records.len() as u64)?;
+        adjacency.extend(records, tick)
     })?;
     adjacency.finish(num_nodes, writer)
 }

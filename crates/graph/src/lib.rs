@@ -18,6 +18,7 @@ mod merge;
 mod names;
 mod numbered;
 mod pagerank;
+mod parts;
 mod positions;
 mod pull;
 mod sorter;

@@ -196,7 +196,7 @@ impl NumberedNodes {
         if let Some(hosts) = hosts {
             writer.finish_array(hosts)?;
         }
-        let sorter = Sorter::new(&self.tmp, work_bytes - ids.memory_bytes(), None)?;
+        let sorter = Sorter::new(&self.tmp, work_bytes - ids.memory_bytes());
         Ok(NumberedGraphBuilder {
             options: self.options,
             tmp: self.tmp,

@@ -1,241 +1,293 @@
-//! Sorts edges that need not fit in memory: sorted runs on disk, merged when all are there.
+//! Sorts edges that need not fit in memory, on all threads.
+//!
+//! Edges are split by the leading bits of their keys as they come ([`buckets`]). When memory is full, each bucket is sorted
+//! in cache ([`leaf`]) and written to a run ([`run`]); in the end the runs are merged by ranges of keys, which threads merge
+//! independently. What comes out is in order of keys, each once, and depends on neither threads nor memory.
 
+mod buckets;
+mod leaf;
+mod record;
+mod run;
+
+pub(crate) use self::record::{Record, add_pages, sort_and_combine};
+
+use self::buckets::{Buckets, Extent, Leaves, PART, Split};
+use self::leaf::{Sort, Squeeze};
+use self::record::combine_sorted;
+use self::run::{MOST_IN_BLOCK, Run, RunWriter, encode};
 use crate::Error;
-use crate::array::{Array, ArrayWriter, Element};
 use crate::writer::Scratch;
 use rayon::prelude::*;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-/// Runs merged at a time. Many more would make every read a seek; two levels sort 64 * 64 budgets.
-const FAN_IN: usize = 64;
+/// Most buckets of the first split: more would leave too little of a part for each.
+const MOST_BUCKET_BITS: u32 = 11;
 
-/// A sortable edge: two node ids and perhaps a number of pages. Orders by first, then second id.
-pub(crate) trait Record: Element + Ord {
-    fn new(first: u32, second: u32, pages: u32) -> Self;
-    fn first(self) -> u32;
-    fn second(self) -> u32;
-    fn pages(self) -> u32;
+/// Most records of a part in [`Sorter::extend`].
+pub(crate) const MOST_IN_PART: usize = PART;
 
-    fn same_edge(self, other: Self) -> bool {
-        self.first() == other.first() && self.second() == other.second()
-    }
-}
+/// Parts that are split at once, for each thread.
+const PARTS_PER_THREAD: usize = 8;
 
-/// Without pages.
-impl Record for u64 {
-    fn new(first: u32, second: u32, _pages: u32) -> Self {
-        u64::from(first) << 32 | u64::from(second)
-    }
-    fn first(self) -> u32 {
-        (self >> 32) as u32
-    }
-    fn second(self) -> u32 {
-        self as u32
-    }
-    fn pages(self) -> u32 {
-        1
-    }
-    fn same_edge(self, other: Self) -> bool {
-        self == other
-    }
-}
-
-/// With pages in the low bits. A quarter is wasted, but one number compares without branches.
-impl Record for u128 {
-    fn new(first: u32, second: u32, pages: u32) -> Self {
-        u128::from(u64::new(first, second, 0)) << 64 | u128::from(pages)
-    }
-    fn first(self) -> u32 {
-        (self >> 96) as u32
-    }
-    fn second(self) -> u32 {
-        (self >> 64) as u32
-    }
-    fn pages(self) -> u32 {
-        self as u32
-    }
-}
-
-/// Makes one edge of two equal ones, with the pages of both.
-pub(crate) fn combine<R: Record>(a: R, b: R) -> Result<R, Error> {
-    // Without pages both say 1, and the sum is not kept.
-    let pages = add_pages(a.pages(), b.pages(), a.first(), a.second())?;
-    Ok(R::new(a.first(), a.second(), pages))
-}
-
-pub(crate) fn add_pages(a: u32, b: u32, source_id: u32, target_id: u32) -> Result<u32, Error> {
-    a.checked_add(b).ok_or(Error::PagesOverflow {
-        source_id,
-        target_id,
-    })
-}
-
-/// Sorts in memory, on all threads, and makes one of equal edges.
-pub(crate) fn sort_and_combine<R: Record>(records: &mut Vec<R>) -> Result<(), Error> {
-    // Equal records cannot be told apart, so an unstable sort has one result.
-    records.par_sort_unstable();
-    let mut kept = 0;
-    for at in 0..records.len() {
-        let record = records[at];
-        if kept > 0 && records[kept - 1].same_edge(record) {
-            records[kept - 1] = combine(records[kept - 1], record)?;
-        } else {
-            records[kept] = record;
-            kept += 1;
-        }
-    }
-    records.truncate(kept);
-    Ok(())
-}
+/// Ranges or leaves that each thread handles before results are taken.
+const ITEMS_PER_THREAD: usize = 4;
 
 /// Takes edges in any order and gives them back sorted, each once.
 pub(crate) struct Sorter<R> {
-    buffer: Vec<R>,
+    buckets: Buckets<R>,
+    bucket_bits: u32,
     capacity: usize,
-    scratch: Scratch,
-    /// `runs[level]`: each of them is a merge of `FAN_IN` runs of the level below.
-    runs: Vec<Vec<Run>>,
+    work_bytes: usize,
+    pending: Vec<R>,
+    splits: Vec<Split<R>>,
+    seconds_ascend: bool,
+    runs: Runs,
     pushed: u64,
 }
 
-struct Run {
-    dir: PathBuf,
-    len: u64,
+/// Where runs are.
+struct Runs {
+    scratch: Scratch,
+    paths: Vec<PathBuf>,
 }
 
 impl<R: Record> Sorter<R> {
-    /// Sorts within `work_bytes` of memory. `expected` records are likely to come, if that is known.
-    pub(crate) fn new(tmp: &Path, work_bytes: usize, expected: Option<u64>) -> Result<Self, Error> {
-        let limit = (work_bytes / size_of::<R>()).max(2);
-        let capacity = expected.map_or(limit, |expected| {
-            limit.min(usize::try_from(expected).unwrap_or(limit)).max(2)
-        });
-        let mut buffer = Vec::new();
-        // At once, since growing would hold the old and the new buffer; untouched pages cost nothing.
-        buffer
-            .try_reserve_exact(capacity)
-            .map_err(|_| Error::Memory {
-                what: "sorting edges",
-                needed: (capacity as u64) * size_of::<R>() as u64,
-            })?;
-        Ok(Sorter {
-            buffer,
+    /// Sorts within `work_bytes` of memory.
+    pub(crate) fn new(tmp: &Path, work_bytes: usize) -> Self {
+        // The rest is for what is being split, for the ends of buckets and for sorting leaves.
+        let capacity = (work_bytes / 8 * 7 / size_of::<R>()).max(2);
+        let bucket_bits = (capacity / PART).max(1).ilog2().min(MOST_BUCKET_BITS);
+        Sorter {
+            buckets: Buckets::new(bucket_bits, capacity),
+            bucket_bits,
             capacity,
-            scratch: Scratch::new(tmp),
-            runs: Vec::new(),
+            work_bytes,
+            pending: Vec::new(),
+            splits: Vec::new(),
+            seconds_ascend: false,
+            runs: Runs {
+                scratch: Scratch::new(tmp),
+                paths: Vec::new(),
+            },
             pushed: 0,
-        })
+        }
+    }
+
+    /// As [`new`](Self::new), for edges that come in order of their second ids: less is left to sort.
+    pub(crate) fn by_first(tmp: &Path, work_bytes: usize) -> Self {
+        Sorter {
+            seconds_ascend: true,
+            ..Self::new(tmp, work_bytes)
+        }
     }
 
     #[inline]
     pub(crate) fn push(&mut self, record: R) -> Result<(), Error> {
-        if self.buffer.len() == self.capacity {
-            self.make_room()?;
-        }
-        self.buffer.push(record);
-        self.pushed += 1;
-        Ok(())
-    }
-
-    /// Records taken, duplicates included.
-    pub(crate) fn pushed(&self) -> u64 {
-        self.pushed
-    }
-
-    fn make_room(&mut self) -> Result<(), Error> {
-        sort_and_combine(&mut self.buffer)?;
-        // Many duplicates: nothing needs to go to disk yet.
-        if self.buffer.len() > self.capacity / 2 {
-            self.spill()
+        self.pending.push(record);
+        if self.pending.len() == self.batch() {
+            self.split_pending()
         } else {
             Ok(())
         }
     }
 
-    /// Writes the buffer, sorted and unique, as a run.
-    fn spill(&mut self) -> Result<(), Error> {
-        let dir = self.scratch.new_dir()?;
-        let mut writer = ArrayWriter::create(&dir, "run")?;
-        writer.extend(&self.buffer)?;
-        self.buffer.clear();
-        let len = writer.finish(false)?.len;
-        self.add_run(0, Run { dir, len })
+    fn batch(&self) -> usize {
+        (self.capacity / 8).clamp(1, PART * 4)
     }
 
-    fn add_run(&mut self, level: usize, run: Run) -> Result<(), Error> {
-        if self.runs.len() == level {
-            self.runs.push(Vec::new());
-        }
-        self.runs[level].push(run);
-        if self.runs[level].len() < FAN_IN {
-            return Ok(());
-        }
-        let runs = std::mem::take(&mut self.runs[level]);
-        let dir = self.scratch.new_dir()?;
-        let mut writer = ArrayWriter::create(&dir, "run")?;
-        merge_runs(&runs, &mut |record: R| writer.push(record))?;
-        let len = writer.finish(false)?.len;
-        for run in runs {
-            std::fs::remove_dir_all(&run.dir).map_err(Error::io(&run.dir, "remove"))?;
-        }
-        self.add_run(level + 1, Run { dir, len })
+    #[cold]
+    fn split_pending(&mut self) -> Result<(), Error> {
+        let pending = std::mem::take(&mut self.pending);
+        let parts: Vec<&[R]> = pending.chunks(PART).collect();
+        self.split(&parts)?;
+        self.pending = pending;
+        self.pending.clear();
+        Ok(())
     }
 
-    /// Calls `each` for every edge in order, equal ones made one.
-    pub(crate) fn finish(
-        mut self,
-        each: &mut impl FnMut(R) -> Result<(), Error>,
+    /// Adds what `fill` makes of each part, in order: at most [`PART`] records.
+    pub(crate) fn extend<P: Sync>(
+        &mut self,
+        parts: &[P],
+        fill: impl Fn(&P, &mut Vec<R>) -> Result<(), Error> + Sync,
     ) -> Result<(), Error> {
-        sort_and_combine(&mut self.buffer)?;
-        if self.runs.is_empty() {
-            return self.buffer.iter().try_for_each(|&record| each(record));
+        self.split_pending()?;
+        let most = (self.capacity / 8 / PART).max(1);
+        let together = most.min(PARTS_PER_THREAD * rayon::current_num_threads());
+        let mut filled: Vec<Vec<R>> = Vec::new();
+        filled.resize_with(together.min(parts.len()), Vec::new);
+        for parts in parts.chunks(together) {
+            filled
+                .par_iter_mut()
+                .zip(parts)
+                .try_for_each(|(records, part)| {
+                    records.clear();
+                    fill(part, records)
+                })?;
+            let slices: Vec<&[R]> = filled[..parts.len()].iter().map(Vec::as_slice).collect();
+            self.split(&slices)?;
         }
-        if !self.buffer.is_empty() {
+        Ok(())
+    }
+
+    fn split(&mut self, parts: &[&[R]]) -> Result<(), Error> {
+        let records = parts.iter().map(|part| part.len()).sum::<usize>();
+        if self.buckets.len() + records > self.capacity {
             self.spill()?;
         }
-        self.buffer = Vec::new();
-        let runs: Vec<Run> = std::mem::take(&mut self.runs)
-            .into_iter()
-            .flatten()
-            .collect();
-        merge_runs(&runs, each)
+        let extent = parts
+            .par_iter()
+            .map(|part| Extent::of(part))
+            .reduce(Extent::default, Extent::and);
+        self.buckets.widen(extent);
+        self.buckets.extend(parts, &mut self.splits);
+        self.pushed += records as u64;
+        Ok(())
+    }
+
+    /// Records taken, duplicates included.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.pushed + self.pending.len() as u64
+    }
+
+    /// Takes what is in memory, in order of keys.
+    fn leaves(&mut self) -> (Leaves<R>, Extent) {
+        let empty = Buckets::new(self.bucket_bits, self.capacity);
+        let buckets = std::mem::replace(&mut self.buckets, empty);
+        let extent = buckets.extent();
+        let most = (self.capacity / 16).clamp(1 << 10, 4 * PART);
+        (Leaves::new(buckets, most), extent)
+    }
+
+    /// Writes what is in memory as a run.
+    fn spill(&mut self) -> Result<(), Error> {
+        if self.buckets.len() == 0 {
+            return Ok(());
+        }
+        let seconds_ascend = self.seconds_ascend;
+        let (leaves, extent) = self.leaves();
+        let squeeze = Squeeze::of(extent);
+        let path = self.runs.scratch.new_path()?;
+        let mut run = RunWriter::create(path.clone())?;
+        in_order(
+            leaves,
+            <(Sort<R>, Vec<u8>)>::default,
+            |(sort, buffer), leaf| {
+                let records = sort.sort(&leaf, extent, seconds_ascend)?;
+                Ok(encode(records, squeeze, buffer))
+            },
+            &mut |encoded| run.push(encoded),
+        )?;
+        run.finish(squeeze)?;
+        self.runs.paths.push(path);
+        Ok(())
+    }
+
+    /// Calls `each` with all edges in order, equal ones made one, some at a time.
+    pub(crate) fn finish(
+        mut self,
+        each: &mut impl FnMut(&[R]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.split_pending()?;
+        self.pending = Vec::new();
+        if self.runs.paths.is_empty() {
+            let seconds_ascend = self.seconds_ascend;
+            let (leaves, extent) = self.leaves();
+            return in_order(
+                leaves,
+                Sort::default,
+                |sort, leaf| Ok(sort.sort(&leaf, extent, seconds_ascend)?.to_vec()),
+                &mut |records: Vec<R>| each(&records),
+            );
+        }
+        self.spill()?;
+        self.splits = Vec::new();
+        let runs = self.runs.paths.iter().map(|path| Run::open(path));
+        let runs = runs.collect::<Result<Vec<Run>, Error>>()?;
+        let in_flight = 4 * ITEMS_PER_THREAD * rayon::current_num_threads();
+        let most = self.work_bytes / size_of::<R>() / in_flight;
+        let wanted = (4 * runs.len() * MOST_IN_BLOCK).max(4 * PART);
+        let ranges = ranges(&runs, wanted.min(most).max(1));
+        in_order(
+            ranges.into_iter(),
+            || (),
+            |(), (low, high)| {
+                let mut records: Vec<R> = Vec::new();
+                for run in &runs {
+                    run.read(low, high, &mut records)?;
+                }
+                // The sort of the standard library finds the runs and merges them.
+                if runs.len() > 1 {
+                    records.sort();
+                    combine_sorted(&mut records)?;
+                }
+                Ok(records)
+            },
+            &mut |records: Vec<R>| each(&records),
+        )
     }
 }
 
-fn merge_runs<R: Record>(
-    runs: &[Run],
-    each: &mut impl FnMut(R) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let arrays: Vec<Array<R>> = runs
-        .iter()
-        .map(|run| Array::open(&run.dir, "run", run.len))
-        .collect::<Result<_, _>>()?;
-    let mut rest: Vec<std::slice::Iter<'_, R>> =
-        arrays.iter().map(|array| array.as_slice().iter()).collect();
-    let mut heads = BinaryHeap::with_capacity(rest.len());
-    for (run, records) in rest.iter_mut().enumerate() {
-        heads.extend(records.next().map(|&record| Reverse((record, run))));
-    }
-    let mut pending: Option<R> = None;
-    while let Some(mut head) = heads.peek_mut() {
-        let Reverse((record, run)) = *head;
-        // Replacing the head sifts once; popping and pushing would sift twice.
-        match rest[run].next() {
-            Some(&next) => *head = Reverse((next, run)),
-            None => drop(std::collections::binary_heap::PeekMut::pop(head)),
+/// Cuts all keys into ranges that hold about `wanted` records each.
+fn ranges(runs: &[Run], wanted: usize) -> Vec<(u64, Option<u64>)> {
+    let blocks = runs.iter().flat_map(Run::entries);
+    let mut blocks: Vec<(u64, u32)> = blocks
+        .map(|entry| (entry.first_key, entry.records))
+        .collect();
+    blocks.par_sort_unstable();
+    let mut ranges = Vec::new();
+    let (mut low, mut records) = (0, 0);
+    for (first_key, more) in blocks {
+        if records >= wanted && first_key > low {
+            ranges.push((low, Some(first_key)));
+            (low, records) = (first_key, 0);
         }
-        pending = Some(match pending {
-            Some(last) if last.same_edge(record) => combine(last, record)?,
-            Some(last) => {
-                each(last)?;
-                record
-            }
-            None => record,
-        });
+        records += more as usize;
     }
-    pending.map_or(Ok(()), each)
+    ranges.push((low, None));
+    ranges
+}
+
+/// Works on items on all threads, some at a time, and takes the results in order while the next ones are made.
+fn in_order<I, T, S>(
+    mut items: impl Iterator<Item = I>,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, I) -> Result<T, Error> + Sync,
+    take: &mut impl FnMut(T) -> Result<(), Error>,
+) -> Result<(), Error>
+where
+    I: Send,
+    T: Send,
+    S: Send,
+{
+    let together = ITEMS_PER_THREAD * rayon::current_num_threads();
+    // Whoever works takes a state and gives it back: as many as threads, whose memory is used again.
+    let states = Mutex::new(Vec::new());
+    let states_of = || states.lock().expect("nothing panics while it is held");
+    let work = |item| {
+        let taken = states_of().pop();
+        let mut held = taken.unwrap_or_else(&state);
+        let result = work(&mut held, item);
+        states_of().push(held);
+        result
+    };
+    let mut done: Vec<T> = Vec::new();
+    loop {
+        let now: Vec<I> = items.by_ref().take(together).collect();
+        if now.is_empty() {
+            return done.into_iter().try_for_each(take);
+        }
+        let (mut next, mut taken) = (Ok(Vec::new()), Ok(()));
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| {
+                next = now.into_par_iter().with_max_len(1).map(&work).collect();
+            });
+            taken = done.drain(..).try_for_each(&mut *take);
+        });
+        taken?;
+        done = next?;
+    }
 }
 
 #[cfg(test)]
@@ -243,25 +295,51 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(work)
+    }
+
+    fn finished<R: Record>(sorter: Sorter<R>) -> Vec<R> {
+        let mut result = Vec::new();
+        let finish = sorter.finish(&mut |records| {
+            result.extend_from_slice(records);
+            Ok(())
+        });
+        finish.unwrap();
+        result
+    }
+
     fn sorted<R: Record>(records: &[R], work_bytes: usize) -> Vec<R> {
         let tmp = tempfile::tempdir().unwrap();
-        let mut sorter = Sorter::new(tmp.path(), work_bytes, None).unwrap();
-        for &record in records {
+        let mut sorter = Sorter::new(tmp.path(), work_bytes);
+        // One by one and many at once.
+        let (one_by_one, together) = records.split_at(records.len() / 3);
+        for &record in one_by_one {
             sorter.push(record).unwrap();
         }
-        let mut result = Vec::new();
-        sorter
-            .finish(&mut |record| {
-                result.push(record);
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(
-            std::fs::read_dir(tmp.path()).unwrap().count(),
-            0,
-            "scratch goes away"
-        );
+        let parts: Vec<&[R]> = together.chunks(PART).collect();
+        let fill = |part: &&[R], records: &mut Vec<R>| {
+            records.extend_from_slice(part);
+            Ok(())
+        };
+        sorter.extend(&parts, fill).unwrap();
+        assert_eq!(sorter.pushed(), records.len() as u64);
+        let result = finished(sorter);
+        let left = std::fs::read_dir(tmp.path()).unwrap().count();
+        assert_eq!(left, 0, "scratch goes away");
         result
+    }
+
+    fn plainly_sorted<R: Record>(records: &[R]) -> Vec<R> {
+        let mut records = records.to_vec();
+        sort_and_combine(&mut records).unwrap();
+        records
+    }
+
+    /// Numbers that look drawn at random.
+    fn numbers(len: usize) -> impl Iterator<Item = u64> {
+        (0..len as u64).map(crate::mix64)
     }
 
     proptest! {
@@ -284,25 +362,125 @@ mod tests {
             let expected: Vec<u64> = sums.keys().map(|&(a, b)| u64::new(a, b, 1)).collect();
             prop_assert_eq!(sorted(&records, capacity * 8), expected);
         }
+
+        #[test]
+        fn threads_and_memory_leave_no_trace(
+            first_bits in 0u32..=32,
+            second_bits in 0u32..=32,
+            len in 0usize..60_000,
+            skewed in any::<bool>(),
+        ) {
+            let below = |number: u64, bits: u32| (u128::from(number as u32) << bits >> 32) as u32;
+            let edge = |number: u64| {
+                // Half of all edges begin at one node.
+                let hub = skewed && number & 1 == 0;
+                let first = if hub { 0 } else { below(number >> 32, first_bits) };
+                u64::new(first, below(number, second_bits), 1)
+            };
+            let records: Vec<u64> = numbers(len).map(edge).collect();
+            let expected = plainly_sorted(&records);
+            for (threads, work_bytes) in [(1, 1 << 26), (2, 1 << 17), (5, 1 << 14), (2, 1 << 26), (1, 1 << 17)] {
+                let found = with_threads(threads, || sorted(&records, work_bytes));
+                prop_assert!(found == expected, "{} threads, {} bytes", threads, work_bytes);
+            }
+        }
+    }
+
+    /// Ids grow only after much has been split, so that buckets have to become one.
+    #[test]
+    fn ids_that_grow_late_are_sorted() {
+        let records: Vec<u64> = numbers(1_200_000)
+            .enumerate()
+            .map(|(at, number)| number & ((1 << (at / 20_000 + 3)) - 1))
+            .collect();
+        assert!(sorted(&records, 64 << 20) == plainly_sorted(&records));
     }
 
     #[test]
-    fn more_runs_than_the_fan_in_are_merged_in_levels() {
-        let records: Vec<u64> = (0..600u64).map(|i| i * 7_919 % 20_011).collect();
-        let mut expected = records.clone();
-        expected.sort_unstable();
-        assert_eq!(sorted(&records, 2 * 8), expected);
+    fn a_hub_is_split_until_it_fits() {
+        let with_pages = |number: u64| u128::new(7, number as u32, 1 + (number >> 62) as u32);
+        let records: Vec<u128> = numbers(1_500_000).map(with_pages).collect();
+        assert!(sorted(&records, 1 << 30) == plainly_sorted(&records));
+    }
+
+    #[test]
+    fn many_equal_edges_become_one() {
+        let records = vec![u128::new(3, 4, 1); 700_000];
+        for work_bytes in [1 << 14, 1 << 30] {
+            assert_eq!(sorted(&records, work_bytes), [u128::new(3, 4, 700_000)]);
+        }
+    }
+
+    #[test]
+    fn seconds_in_order_need_no_sort() {
+        let tmp = tempfile::tempdir().unwrap();
+        let turned: Vec<u64> = plainly_sorted(&numbers(300_000).collect::<Vec<_>>())
+            .into_iter()
+            .map(|key| key.rotate_left(32))
+            .collect();
+        for work_bytes in [1 << 16, 1 << 20, 1 << 30] {
+            let mut sorter = Sorter::by_first(tmp.path(), work_bytes);
+            for &record in &turned {
+                sorter.push(record).unwrap();
+            }
+            assert!(finished(sorter) == plainly_sorted(&turned));
+        }
     }
 
     #[test]
     fn pages_beyond_32_bits_are_an_error() {
-        let mut records = vec![u128::new(1, 2, u32::MAX), u128::new(1, 2, 1)];
-        assert!(matches!(
-            sort_and_combine(&mut records),
-            Err(Error::PagesOverflow {
-                source_id: 1,
-                target_id: 2
-            })
-        ));
+        let records = [u128::new(1, 2, u32::MAX), u128::new(1, 2, 1)];
+        let mut plain = records.to_vec();
+        let mut sorter = Sorter::new(Path::new("."), 1 << 20);
+        for record in records {
+            sorter.push(record).unwrap();
+        }
+        for result in [
+            sort_and_combine(&mut plain),
+            sorter.finish(&mut |_: &[u128]| Ok(())),
+        ] {
+            let Err(Error::PagesOverflow {
+                source_id,
+                target_id,
+            }) = result
+            else {
+                panic!("{result:?}")
+            };
+            assert_eq!((source_id, target_id), (1, 2));
+        }
+    }
+
+    /// Any byte of a run may be another one: what is read is right, or an error names the run.
+    #[test]
+    fn a_damaged_run_is_named() {
+        let tmp = tempfile::tempdir().unwrap();
+        let records: Vec<u64> = numbers(5_000).collect();
+        let expected = plainly_sorted(&records);
+        for flipped in 0..40 {
+            let mut sorter = Sorter::new(tmp.path(), 1 << 14);
+            for &record in &records {
+                sorter.push(record).unwrap();
+            }
+            let path = sorter.runs.paths[1].clone();
+            let mut bytes = std::fs::read(&path).unwrap();
+            // From the end, where the index and the trailer are, and throughout.
+            let at = match flipped {
+                0..20 => bytes.len() - 1 - flipped * 5,
+                _ => crate::mix64(flipped as u64) as usize % bytes.len(),
+            };
+            bytes[at] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            let mut found = Vec::new();
+            let finish = sorter.finish(&mut |records| {
+                found.extend_from_slice(records);
+                Ok(())
+            });
+            match finish {
+                // Padding.
+                Ok(()) => assert!(found == expected, "byte {at}"),
+                Err(Error::DamagedRun { path: named, .. }) => assert_eq!(named, path),
+                Err(other) => panic!("{other}"),
+            }
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! Edges by source to edges by target.
 //!
 //! All edges are sorted by (target, source), in memory when they fit the budget, otherwise in runs
-//! on disk; both read and write sequentially. 8 bytes per edge, 16 with pages, in memory or scratch.
+//! on disk; both read and write sequentially.
 
 use crate::Error;
 use crate::adjacency::Adjacency;
 use crate::array::Array;
 use crate::graph::Graph;
 use crate::merge::Tick;
+use crate::parts::{Part, for_parts};
 use crate::sorter::{Record, Sorter};
 use crate::writer::{AdjacencyWriter, Direction, GraphWriter, NamesWriter, work_bytes};
 use std::path::Path;
@@ -120,30 +121,22 @@ fn write_sorted_by_target<R: Record>(
     tick: &mut Tick<'_>,
 ) -> Result<(), Error> {
     let n = edges.num_nodes();
-    let mut sorter = Sorter::<R>::new(
-        tmp,
-        work_bytes(memory_bytes),
-        Some(edges.num_edges() as u64),
-    )?;
-    for source in 0..n as u32 {
-        let list = edges.list(source)?;
-        tick.edges(1 + list.targets.len() as u64)?;
-        for (place, &target) in list.targets.iter().enumerate() {
-            if target as usize >= n {
-                return Err(edges.bad_neighbor(source, target));
-            }
-            sorter.push(R::new(
-                target,
-                source,
-                list.pages.map_or(1, |pages| pages[place]),
-            ))?;
-        }
-    }
+    let mut sorter = Sorter::<R>::by_first(tmp, work_bytes(memory_bytes));
+    for_parts(edges, tick, &mut |parts| {
+        sorter.extend(parts, |part: &Part, records| {
+            part.each(edges, |source, target, pages| {
+                if target as usize >= n {
+                    return Err(edges.bad_neighbor(source, target));
+                }
+                records.push(R::new(target, source, pages));
+                Ok(())
+            })
+        })
+    })?;
     let mut adjacency = AdjacencyWriter::create(writer, direction)?;
-    sorter.finish(&mut |record: R| {
-        tick.edges(1)?;
-        adjacency.begin_lists(u64::from(record.first()), tick)?;
-        adjacency.push(record.first(), record.second(), record.pages())
+    sorter.finish(&mut |records: &[R]| {
+        tick.edges(records.len() as u64)?;
+        adjacency.extend(records, tick)
     })?;
     adjacency.begin_lists(n as u64, tick)?;
     adjacency.finish(n as u64, writer)?;

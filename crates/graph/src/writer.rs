@@ -5,6 +5,7 @@ use crate::array::{ArrayInfo, ArrayWriter, Element};
 use crate::graph::{Graph, OneWayGraph};
 use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, layout};
 use crate::merge::Tick;
+use crate::sorter::Record;
 use std::fs::{File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -232,6 +233,27 @@ impl AdjacencyWriter {
             Some(writer) => writer.push(pages),
             None => Ok(()),
         }
+    }
+
+    /// Takes the next edges, sorted by source, then target.
+    pub(crate) fn extend<R: Record>(
+        &mut self,
+        mut edges: &[R],
+        tick: &mut Tick<'_>,
+    ) -> Result<(), Error> {
+        while let Some(edge) = edges.first() {
+            let source = edge.first();
+            let others = edges.iter().position(|edge| edge.first() != source);
+            let (list, later) = edges.split_at(others.unwrap_or(edges.len()));
+            self.begin_lists(u64::from(source), tick)?;
+            self.targets
+                .extend_from(list.iter().map(|edge| edge.second()))?;
+            if let Some(pages) = &mut self.pages {
+                pages.extend_from(list.iter().map(|edge| edge.pages()))?;
+            }
+            edges = later;
+        }
+        Ok(())
     }
 
     /// Begins the lists of all nodes up to this one, which may be billions: `tick` may end it.
