@@ -37,6 +37,12 @@ pub enum Error {
         /// Where in it the damage begins, or a little before.
         offset: u64,
     },
+    /// Another process makes the same graph.
+    #[error("{}: another process is at work here; wait for its end", path.display())]
+    Locked {
+        /// The directory of its sorted runs.
+        path: PathBuf,
+    },
     /// The graph was written in another version of the format.
     #[error("{}: expected format version {expected}, found {found}; read it with the program that wrote it, or build it again", path.display())]
     Version {

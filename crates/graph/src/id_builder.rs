@@ -4,14 +4,15 @@ use crate::Error;
 use crate::graph::Graph;
 use crate::manifest::{Flags, MAX_NODES};
 use crate::merge::{Progress, SelfLoops, Tick};
-use crate::sorter::{MOST_IN_PART, Record, Sorter};
+use crate::sorter::{Kept, MOST_IN_PART, Record, Sorter, Start};
 use crate::transpose::write_incoming;
 use crate::writer::{
     AdjacencyWriter, Direction, GraphWriter, check_free, check_num_nodes, work_bytes,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How integer edges are taken.
 #[derive(Debug, Clone)]
@@ -36,7 +37,12 @@ pub struct IdGraphBuilder {
     options: IdGraphOptions,
     tmp: PathBuf,
     sorter: Sorter<u64>,
-    max_id: Option<u32>,
+    /// The largest id so far + 1.
+    least_nodes: u64,
+    /// Runs that stay when this process is killed.
+    kept: Option<Arc<Kept>>,
+    /// Edges that are in such runs and will come again.
+    to_skip: u64,
 }
 
 /// The graph of an [`IdGraphBuilder`] and what went into it.
@@ -56,7 +62,7 @@ impl IdGraphBuilder {
     /// Starts a graph; `tmp` is an existing directory for sorted runs.
     ///
     /// # Errors
-    /// [`Error::Io`] when `tmp` is not there, [`Error::Memory`] when the budget cannot be had.
+    /// [`Error::Io`] when `tmp` is not there.
     pub fn new(tmp: &Path, options: IdGraphOptions) -> Result<Self, Error> {
         std::fs::read_dir(tmp).map_err(Error::io(tmp, "read"))?;
         let sorter = Sorter::new(tmp, work_bytes(options.memory_bytes));
@@ -64,8 +70,52 @@ impl IdGraphBuilder {
             options,
             tmp: tmp.to_path_buf(),
             sorter,
-            max_id: None,
+            least_nodes: 0,
+            kept: None,
+            to_skip: 0,
         })
+    }
+
+    /// Starts a graph whose sorted runs, in the directory `work`, outlive a process that is killed: the next one goes on
+    /// behind the last complete run, and the graph is the same. `work` is made when it is not there, must belong to this
+    /// graph alone, and is removed by [`finish`](Self::finish). It stays when the builder is dropped before.
+    ///
+    /// `inputs` is any text that changes when other edges would come, or in another order: names, lengths and times of
+    /// the files, and options that leave edges out. Runs of another text are removed. All edges are given again, in the
+    /// same order; [`edges_done`](Self::edges_done) says how many are passed over, for callers that can do that faster.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another process is at it, [`Error::DamagedRun`], [`Error::Io`].
+    pub fn resume(
+        work: &Path,
+        inputs: &str,
+        options: IdGraphOptions,
+    ) -> Result<(Self, Start), Error> {
+        let (kept, start) = Kept::open(work, inputs)?;
+        let kept = Arc::new(kept);
+        let builder = IdGraphBuilder {
+            sorter: Sorter::with_kept(kept.clone(), work_bytes(options.memory_bytes)),
+            options,
+            tmp: kept.dir().to_path_buf(),
+            least_nodes: kept.least_nodes.load(Ordering::Relaxed),
+            to_skip: kept.edges(),
+            kept: Some(kept),
+        };
+        Ok((builder, start))
+    }
+
+    /// Returns how many of the next edges are in complete runs already: they are passed over when they come.
+    pub fn edges_done(&self) -> u64 {
+        self.to_skip
+    }
+
+    /// Says that the next `edges` edges will not come, since they are [done](Self::edges_done).
+    ///
+    /// # Panics
+    /// When fewer are done.
+    pub fn skip(&mut self, edges: u64) {
+        assert!(edges <= self.to_skip, "only what is done can be left out");
+        self.to_skip -= edges;
     }
 
     /// Adds an edge.
@@ -74,9 +124,15 @@ impl IdGraphBuilder {
     /// [`Error::TooManyNodes`] for the id 2^32 - 1; [`Error::Io`] from a sorted run.
     #[inline]
     pub fn push(&mut self, source: u32, target: u32) -> Result<(), Error> {
-        let max_id = source.max(target);
-        check_num_nodes(u64::from(max_id) + 1, MAX_NODES)?;
-        self.max_id = self.max_id.max(Some(max_id));
+        if self.to_skip > 0 {
+            self.to_skip -= 1;
+            return Ok(());
+        }
+        let least_nodes = u64::from(source.max(target)) + 1;
+        if least_nodes > self.least_nodes {
+            check_num_nodes(least_nodes, MAX_NODES)?;
+            self.need_nodes(least_nodes);
+        }
         self.sorter.push(Record::new(source, target, 1))
     }
 
@@ -86,27 +142,40 @@ impl IdGraphBuilder {
     /// # Errors
     /// As [`push`](Self::push); then none of them is added, or some.
     pub fn push_edges(&mut self, edges: &[[u32; 2]]) -> Result<(), Error> {
-        let max_id = AtomicU32::new(0);
+        let skipped = self.to_skip.min(edges.len() as u64);
+        self.to_skip -= skipped;
+        let edges = &edges[skipped as usize..];
+        let least_nodes = AtomicU64::new(self.least_nodes);
+        let kept_nodes = self.kept.as_ref().map(|kept| &kept.least_nodes);
         let parts: Vec<&[[u32; 2]]> = edges.chunks(MOST_IN_PART).collect();
         self.sorter.extend(&parts, |part, records| {
             let largest = part
                 .iter()
                 .fold(0, |max, edge| max.max(edge[0]).max(edge[1]));
-            check_num_nodes(u64::from(largest) + 1, MAX_NODES)?;
-            max_id.fetch_max(largest, Ordering::Relaxed);
+            let needed = u64::from(largest) + 1;
+            check_num_nodes(needed, MAX_NODES)?;
+            least_nodes.fetch_max(needed, Ordering::Relaxed);
+            // Before a run may have these edges.
+            kept_nodes.map(|nodes| nodes.fetch_max(needed, Ordering::Relaxed));
             records.extend(part.iter().map(|edge| u64::new(edge[0], edge[1], 1)));
             Ok(())
         })?;
-        if !edges.is_empty() {
-            self.max_id = self.max_id.max(Some(max_id.into_inner()));
-        }
+        self.least_nodes = least_nodes.into_inner();
         Ok(())
+    }
+
+    #[cold]
+    fn need_nodes(&mut self, nodes: u64) {
+        self.least_nodes = nodes;
+        if let Some(kept) = &self.kept {
+            kept.least_nodes.store(nodes, Ordering::Relaxed);
+        }
     }
 
     /// Returns the bytes of the arrays for so many nodes, or for the largest id + 1; duplicates count, so it is about the
     /// most they can be.
     pub fn file_bytes(&self, num_nodes: Option<u64>) -> u64 {
-        let least = self.max_id.map_or(0, |id| u64::from(id) + 1);
+        let least = self.least_nodes;
         16 * num_nodes.unwrap_or(least).max(least) + 8 * self.sorter.pushed()
     }
 
@@ -114,7 +183,8 @@ impl IdGraphBuilder {
     /// largest id + 1. `progress` is asked now and then whether to go on.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] when it says no; [`Error::Option`] when `num_nodes` is too small for the ids; otherwise as
+    /// [`Error::Interrupted`] when it says no; [`Error::Option`] when `num_nodes` is too small for the ids;
+    /// [`Error::Incompatible`] when fewer edges came than are [done](Self::edges_done); otherwise as
     /// [`GraphBuilder::finish`](crate::GraphBuilder::finish).
     pub fn finish(
         self,
@@ -124,7 +194,7 @@ impl IdGraphBuilder {
     ) -> Result<IdGraph, Error> {
         check_free(out)?;
         let tick = &mut Tick::new(progress);
-        let least = self.max_id.map_or(0, |id| u64::from(id) + 1);
+        let least = self.least_nodes;
         let n = num_nodes.unwrap_or(least);
         check_num_nodes(n, MAX_NODES)?;
         if n < least {
@@ -135,9 +205,23 @@ impl IdGraphBuilder {
                 found: n.to_string(),
             });
         }
-        let keep_loops = self.options.self_loops == SelfLoops::Keep;
-        let writer = GraphWriter::create(out, flags(keep_loops))?;
-        write_edges(self.sorter, n, writer, &self.tmp, &self.options, tick)
+        if self.to_skip > 0 {
+            return Err(Error::Incompatible {
+                path: self.tmp,
+                expected: "the edges of the runs in it again, and more".to_owned(),
+                found: format!("{} less", self.to_skip),
+            });
+        }
+        let flags = flags(self.options.self_loops == SelfLoops::Keep);
+        let writer = match &self.kept {
+            Some(_) => GraphWriter::create_again(out, flags)?,
+            None => GraphWriter::create(out, flags)?,
+        };
+        let graph = write_edges(self.sorter, n, writer, &self.tmp, &self.options, tick)?;
+        if let Some(kept) = self.kept {
+            kept.finish();
+        }
+        Ok(graph)
     }
 }
 

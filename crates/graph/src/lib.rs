@@ -50,6 +50,7 @@ pub use pagerank::{
     Dangling, Iteration, PageRank, PageRankOptions, pagerank, pagerank_memory_bytes,
 };
 pub use positions::positions;
+pub use sorter::Start;
 pub use transpose::transpose;
 
 /// Spreads the bits of a number: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014). Part of

@@ -5,10 +5,14 @@
 //! independently. What comes out is in order of keys, each once, and depends on neither threads nor memory.
 
 mod buckets;
+mod kept;
 mod leaf;
 mod record;
 mod run;
 
+pub use self::kept::Start;
+
+pub(crate) use self::kept::Kept;
 pub(crate) use self::record::{Record, add_pages, sort_and_combine};
 
 use self::buckets::{Buckets, Extent, Leaves, PART, Split};
@@ -19,7 +23,7 @@ use crate::Error;
 use crate::writer::Scratch;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Most buckets of the first split: more would leave too little of a part for each.
 const MOST_BUCKET_BITS: u32 = 11;
@@ -48,8 +52,34 @@ pub(crate) struct Sorter<R> {
 
 /// Where runs are.
 struct Runs {
-    scratch: Scratch,
+    place: Place,
     paths: Vec<PathBuf>,
+}
+
+enum Place {
+    /// They go away with the sorter.
+    Scratch(Scratch),
+    /// They stay until their directory is removed.
+    Kept(Arc<Kept>),
+}
+
+impl Runs {
+    fn next_path(&mut self) -> Result<PathBuf, Error> {
+        match &mut self.place {
+            Place::Scratch(scratch) => scratch.new_path(),
+            Place::Kept(kept) => Ok(kept.next_run()),
+        }
+    }
+
+    /// Takes the complete run at `path`; with it runs are of `records` records.
+    fn add(&mut self, path: PathBuf, bytes: u64, records: u64) -> Result<(), Error> {
+        let path = match &self.place {
+            Place::Scratch(_) => path,
+            Place::Kept(kept) => kept.add_run(bytes, records)?,
+        };
+        self.paths.push(path);
+        Ok(())
+    }
 }
 
 impl<R: Record> Sorter<R> {
@@ -67,7 +97,7 @@ impl<R: Record> Sorter<R> {
             splits: Vec::new(),
             seconds_ascend: false,
             runs: Runs {
-                scratch: Scratch::new(tmp),
+                place: Place::Scratch(Scratch::new(tmp)),
                 paths: Vec::new(),
             },
             pushed: 0,
@@ -79,6 +109,18 @@ impl<R: Record> Sorter<R> {
         Sorter {
             seconds_ascend: true,
             ..Self::new(tmp, work_bytes)
+        }
+    }
+
+    /// As [`new`](Self::new), with runs that stay, after those that are there.
+    pub(crate) fn with_kept(kept: Arc<Kept>, work_bytes: usize) -> Self {
+        Sorter {
+            pushed: kept.edges(),
+            runs: Runs {
+                paths: kept.runs(),
+                place: Place::Kept(kept),
+            },
+            ..Self::new(Path::new(""), work_bytes)
         }
     }
 
@@ -168,7 +210,7 @@ impl<R: Record> Sorter<R> {
         let seconds_ascend = self.seconds_ascend;
         let (leaves, extent) = self.leaves();
         let squeeze = Squeeze::of(extent);
-        let path = self.runs.scratch.new_path()?;
+        let path = self.runs.next_path()?;
         let mut run = RunWriter::create(path.clone())?;
         in_order(
             leaves,
@@ -179,9 +221,8 @@ impl<R: Record> Sorter<R> {
             },
             &mut |encoded| run.push(encoded),
         )?;
-        run.finish(squeeze)?;
-        self.runs.paths.push(path);
-        Ok(())
+        let bytes = run.finish(squeeze)?;
+        self.runs.add(path, bytes, self.pushed)
     }
 
     /// Calls `each` with all edges in order, equal ones made one, some at a time.

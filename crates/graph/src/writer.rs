@@ -37,11 +37,19 @@ pub(crate) struct GraphWriter {
 impl GraphWriter {
     /// Starts a graph that will be at `out`, in the hidden directory `.NAME.tmp-…` beside it.
     pub(crate) fn create(out: &Path, flags: Flags) -> Result<Self, Error> {
+        Self::create_at(out, flags, "")
+    }
+
+    /// `suffix`: end of the temporary name, which is otherwise drawn.
+    fn create_at(out: &Path, flags: Flags, suffix: &str) -> Result<Self, Error> {
         check_free(out)?;
         let parent = parent_of(out);
         let name = out.file_name().unwrap_or_default().to_string_lossy();
+        let drawn = if suffix.is_empty() { 6 } else { 0 };
         let temporary = tempfile::Builder::new()
             .prefix(&format!(".{name}.tmp-"))
+            .suffix(suffix)
+            .rand_bytes(drawn)
             // As `mkdir` would: the umask decides, not the private default of temporary files.
             .permissions(Permissions::from_mode(0o777))
             .tempdir_in(parent)
@@ -53,6 +61,19 @@ impl GraphWriter {
             flags,
             infos: Vec::new(),
         })
+    }
+
+    /// As [`create`](Self::create), for one process at a time: what a killed one has left goes away first.
+    pub(crate) fn create_again(out: &Path, flags: Flags) -> Result<Self, Error> {
+        let name = out.file_name().unwrap_or_default().to_string_lossy();
+        let leftover = parent_of(out).join(format!(".{name}.tmp-again"));
+        match std::fs::remove_dir_all(&leftover) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io(&leftover, "remove")(error));
+            }
+            _ => {}
+        }
+        Self::create_at(out, flags, "again")
     }
 
     /// Starts a scratch graph: nothing is synced, since after a crash nobody reads it.

@@ -5,4 +5,5 @@ mod damage;
 mod laws;
 mod ranks;
 mod reference;
+mod resume;
 mod util;
