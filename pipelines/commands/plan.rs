@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
+use crawlrank_graph::PageRankOptions;
 use serde_json::Value;
 
 use super::run::{budget, threads};
@@ -89,7 +90,7 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
         ("memory_bytes", budget(recipe).into(), "exact: the budget"),
         (
             "pagerank_bytes",
-            crawlrank_graph::pagerank_memory_bytes(nodes).into(),
+            crawlrank_graph::pagerank_memory_bytes(nodes, &PageRankOptions::default()).into(),
             "estimated, at most",
         ),
         (

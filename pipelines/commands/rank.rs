@@ -39,6 +39,9 @@ pub struct Rank {
     /// What becomes of the mass of nodes without links
     #[arg(long, value_enum)]
     pub dangling: Option<DanglingName>,
+    /// Fewer iterations, for 40 bytes of memory a node more; scores differ within the error bound (for a graph)
+    #[arg(long)]
+    pub accelerate: bool,
     /// Weakly and strongly connected components, too (for a graph)
     #[arg(long)]
     pub components: bool,
@@ -106,6 +109,7 @@ impl Rank {
                     .map(|path| preference(path, &graph))
                     .transpose()?,
                 weighted: self.weighted,
+                accelerate: self.accelerate,
             },
             harmonic: recipe.harmonic.then_some(HarmonicOptions {
                 log2m: recipe.harmonic_log2m,
@@ -148,11 +152,12 @@ impl Rank {
             || self.weighted
             || self.personalize.is_some()
             || self.dangling.is_some()
+            || self.accelerate
             || self.components
         {
             return Err(Error::usage("a run is ranked in place, from its recipe")
                 .at(&self.target)
-                .remedy("for --out, --weighted, --personalize, --dangling or --components give a graph of it, e.g. RUN/graph/host"));
+                .remedy("for --out, --weighted, --personalize, --dangling, --accelerate or --components give a graph of it, e.g. RUN/graph/host"));
         }
         let run = RunDir::new(&self.target);
         let _lock = run.lock()?;
@@ -174,7 +179,7 @@ impl Rank {
                     .remedy("run it to the end first"));
             }
             let nodes = Graph::open(run.output(&name))?.num_nodes();
-            rank::check_memory(nodes, budget(&recipe))?;
+            rank::check_memory(nodes, &PageRankOptions::default(), budget(&recipe))?;
         }
         let shards = manifest::read_shards(&run)?;
         let commits = manifest::rerank(&run, before, &recipe, &shards)?;

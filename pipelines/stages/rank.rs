@@ -48,6 +48,9 @@ pub struct Report {
     pub weighted: bool,
     /// Whether a preference vector was given.
     pub personalized: bool,
+    /// Whether jumps made the iterations fewer.
+    #[serde(default)]
+    pub accelerated: bool,
     /// Iterations done.
     pub iterations: u64,
     /// L1 change of the last iteration.
@@ -195,8 +198,8 @@ pub fn rank(job: &Job) -> Result<()> {
 }
 
 /// Refuses a budget that the vectors of PageRank and of its positions exceed.
-pub fn check_memory(nodes: u64, budget: u64) -> Result<()> {
-    let needed = crawlrank_graph::pagerank_memory_bytes(nodes) + 8 * nodes;
+pub fn check_memory(nodes: u64, options: &PageRankOptions, budget: u64) -> Result<()> {
+    let needed = crawlrank_graph::pagerank_memory_bytes(nodes, options) + 8 * nodes;
     if needed <= budget {
         return Ok(());
     }
@@ -221,8 +224,8 @@ pub fn score(
 ) -> Result<Scores> {
     let started = Instant::now();
     let nodes = graph.num_nodes();
-    check_memory(nodes, options.memory)?;
-    let (pagerank, residuals) = pagerank(graph, &options.pagerank, interrupt, show)?;
+    check_memory(nodes, &options.pagerank, options.memory)?;
+    let pagerank = pagerank(graph, &options.pagerank, interrupt, show)?;
     let (harmonic, left_out) = match &options.harmonic {
         None => (None, None),
         Some(harmonic) => {
@@ -266,9 +269,10 @@ pub fn score(
         dangling: format!("{:?}", asked.dangling).to_ascii_lowercase(),
         weighted: asked.weighted,
         personalized: asked.personalize.is_some(),
+        accelerated: asked.accelerate,
         iterations: pagerank.iterations as u64,
         residual: pagerank.residual,
-        residuals,
+        residuals: pagerank.residuals,
         error_bound: pagerank.error_bound,
         converged: pagerank.converged,
         harmonic_log2m: options
@@ -289,29 +293,26 @@ pub fn score(
     })
 }
 
-/// Computes PageRank; returns with it the residual of each iteration.
 fn pagerank(
     graph: &Graph,
     options: &PageRankOptions,
     interrupt: &Interrupt,
     show: Show,
-) -> Result<(crawlrank_graph::PageRank, Vec<f64>)> {
+) -> Result<crawlrank_graph::PageRank> {
     let progress = Progress::start(
         show,
         "pagerank",
         "iterations",
         options.max_iterations as u64,
     );
-    let mut residuals = Vec::new();
     let ranked = crawlrank_graph::pagerank(graph, options, &mut |iteration| {
-        residuals.push(iteration.residual);
         progress.set(
             iteration.iteration as u64,
             format!("residual {:.1e}", iteration.residual),
         );
         interrupt.flow()
     });
-    Ok((interrupt.or_stopped(ranked)?, residuals))
+    interrupt.or_stopped(ranked)
 }
 
 fn harmonic_scores(

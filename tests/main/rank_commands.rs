@@ -78,6 +78,24 @@ fn components_are_computed_on_request() {
 }
 
 #[test]
+fn acceleration_is_asked_for_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let edges = folder.path().join("edges.tsv");
+    // A star with edges both ways, whose scores swing: plain iterations shrink their changes by the damping only.
+    fs::write(&edges, "0 1\n1 0\n0 2\n2 0\n0 3\n3 0\n").unwrap();
+    let ranked = |more: &[&str]| ranked(folder.path(), &edges, &[], more).1;
+    let plain = ranked(&["--no-harmonic"]);
+    let fast = ranked(&["--no-harmonic", "--accelerate"]);
+    assert_eq!(
+        (&plain["accelerated"], &fast["accelerated"]),
+        (&json!(false), &json!(true))
+    );
+    assert!(plain["iterations"].as_u64() > Some(100), "{plain}");
+    assert!(fast["iterations"].as_u64() < Some(20), "{fast}");
+    assert_eq!(fast["converged"], true);
+}
+
+#[test]
 fn components_of_public_graphs_are_those_of_other_programs() {
     for name in ["harvard500", "web-spam", "wb-cs-stanford"] {
         let Some(edges) = shared(&format!("graphs/{name}.edges.tsv.gz")) else {

@@ -6,6 +6,7 @@ mod builder;
 mod column;
 mod components;
 mod error;
+mod extrapolation;
 mod fold;
 mod graph;
 mod harmonic;
@@ -47,7 +48,7 @@ pub use merge::{MergeOptions, Progress, SelfLoops, merge};
 pub use names::{MAX_NAME_BYTES, Names};
 pub use numbered::{NumberedGraphBuilder, NumberedNodes};
 pub use pagerank::{
-    Dangling, Iteration, PageRank, PageRankOptions, pagerank, pagerank_memory_bytes,
+    Dangling, Iteration, PageRank, PageRankOptions, Ranking, pagerank, pagerank_memory_bytes,
 };
 pub use positions::positions;
 pub use sorter::Start;

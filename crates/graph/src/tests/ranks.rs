@@ -202,12 +202,18 @@ fn threads_leave_no_trace() {
         .filter(|&(u, v)| u < 6_000 && v < 6_000)
         .collect();
     let (_dir, small) = id_graph(&near, 6_000);
+    let accelerated = PageRankOptions {
+        accelerate: true,
+        ..options.clone()
+    };
     let run = || {
         let ranks = rank(&graph, &options);
+        let accelerated = rank(&graph, &accelerated);
         let harmonic = harmonic(&small, &HarmonicOptions { log2m: 5 }, &mut go).unwrap();
         let places = crate::positions(&ranks.scores);
         (
             bits(ranks.scores),
+            bits(accelerated.scores),
             ranks.residual.to_bits(),
             bits(harmonic.scores),
             places,
@@ -220,13 +226,110 @@ fn threads_leave_no_trace() {
 }
 
 #[test]
+fn accelerated_and_plain_have_one_answer() {
+    let (_dir, graph) = eight_nodes().graph();
+    let personalize = Some(vec![1.0, 0.0, 2.0, 0.5, 0.0, 0.0, 3.0, 1.0]);
+    for dangling in [Dangling::Uniform, Dangling::Preference, Dangling::None] {
+        for (personalize, weighted) in [(None, false), (personalize.clone(), true)] {
+            let options = PageRankOptions {
+                dangling,
+                personalize,
+                weighted,
+                accelerate: true,
+                tolerance: 1e-13,
+                ..exact_options()
+            };
+            let ranks = rank(&graph, &options);
+            assert!(ranks.converged && ranks.iterations <= 60, "{options:?}");
+            assert_close(&ranks.scores, &push_pagerank(&graph, &options, 300));
+        }
+    }
+}
+
+#[test]
+fn accelerated_star_takes_a_jump() {
+    // Its scores swing between center and leaves, each step -a times the one before: two steps tell all.
+    let star: Vec<_> = (1..10).flat_map(|leaf| [(0, leaf), (leaf, 0)]).collect();
+    let (_dir, graph) = id_graph(&star, 10);
+    let accelerated = PageRankOptions {
+        accelerate: true,
+        tolerance: 1e-12,
+        ..exact_options()
+    };
+    let ranks = rank(&graph, &accelerated);
+    let center = (1.0 + 0.85 * 9.0) / (10.0 * 1.85);
+    let mut expected = vec![(1.0 - center) / 9.0; 10];
+    expected[0] = center;
+    assert_close(&ranks.scores, &expected);
+    assert!(
+        ranks.converged && ranks.iterations <= 17,
+        "{}",
+        ranks.iterations
+    );
+}
+
+#[test]
+fn acceleration_that_does_not_help_costs_little() {
+    // All jumps of preference go to the head of a long path: each step moves one edge on and nothing repeats.
+    let path: Vec<_> = (0..499).map(|u| (u, u + 1)).collect();
+    let (_dir, graph) = id_graph(&path, 500);
+    let mut head = vec![0.0; 500];
+    head[0] = 1.0;
+    for tolerance in [1e-6, 1e-12, 1e-15] {
+        let mut options = PageRankOptions {
+            tolerance,
+            personalize: Some(head.clone()),
+            dangling: Dangling::Preference,
+            ..exact_options()
+        };
+        let plain = rank(&graph, &options);
+        options.accelerate = true;
+        let accelerated = rank(&graph, &options);
+        assert!(plain.converged && accelerated.converged);
+        assert!(
+            accelerated.iterations <= plain.iterations + 10,
+            "{} and {} iterations",
+            accelerated.iterations,
+            plain.iterations
+        );
+        assert!(accelerated.scores.iter().all(|&score| score >= 0.0));
+    }
+}
+
+#[test]
+fn iterations_left_are_estimated_from_the_rate() {
+    // Of two nodes that link to each other, and all jumps to one: the residual falls by the damping each time.
+    let (_dir, graph) = id_graph(&[(0, 1), (1, 0)], 2);
+    let options = PageRankOptions {
+        personalize: Some(vec![1.0, 0.0]),
+        ..PageRankOptions::default()
+    };
+    let mut left = Vec::new();
+    let ranks = pagerank(&graph, &options, &mut |iteration| {
+        left.push(iteration.remaining);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(ranks.residuals.len(), ranks.iterations);
+    assert_eq!(ranks.residuals.last(), Some(&ranks.residual));
+    for (at, left) in left.into_iter().enumerate() {
+        let really = ranks.iterations - at - 1;
+        match left {
+            None => assert!(at < 8),
+            Some(left) => assert!(left.abs_diff(really) <= 1, "{left} is not {really}"),
+        }
+    }
+}
+
+#[test]
 fn error_bound_holds() {
     let (_dir, graph) = eight_nodes().graph();
     let exact = rank(&graph, &exact_options()).scores;
-    for iterations in 1..30 {
+    for (iterations, accelerate) in (1..30).flat_map(|count| [(count, false), (count, true)]) {
         let options = PageRankOptions {
             max_iterations: iterations,
             tolerance: 0.0,
+            accelerate,
             ..PageRankOptions::default()
         };
         let ranks = rank(&graph, &options);
@@ -326,7 +429,16 @@ fn no_nodes_no_scores() {
 
 #[test]
 fn memory_is_told_beforehand() {
-    assert_eq!(pagerank_memory_bytes(1_000_000_000), 16_000_000_000);
+    let mut options = PageRankOptions::default();
+    assert_eq!(
+        pagerank_memory_bytes(1_000_000_000, &options),
+        16_000_000_000
+    );
+    options.accelerate = true;
+    assert_eq!(
+        pagerank_memory_bytes(1_000_000_000, &options),
+        56_000_000_000
+    );
     assert_eq!(harmonic_memory_bytes(1_000_000, 10), 2_066_000_000);
 }
 
