@@ -24,7 +24,7 @@ use rayon::prelude::*;
 
 /// Iterations between two jumps. Fewer need less memory and more iterations, 45 with six on cnr-2000 to 1e-6;
 /// more save none there.
-const DEPTH: usize = 8;
+pub(crate) const DEPTH: usize = 8;
 
 /// A step that differs from the others' combination by less than this share of its square is none of its own.
 const INDEPENDENT: f64 = 1e-12;
@@ -39,21 +39,19 @@ pub(crate) struct Extrapolation {
     steps: Vec<Vec<f32>>,
     /// How many of `steps` were taken.
     taken: usize,
-    /// The residual before the last jump; infinite before the first.
+    /// That before the last jump; infinite before the first.
     residual: f64,
 }
 
 impl Extrapolation {
-    pub(crate) fn new(scores: &[f64], options: &PageRankOptions) -> Result<Self, Error> {
-        let mut reached = filled(scores.len(), 0.0)?;
-        reached.copy_from_slice(scores);
+    /// Of as many scores, which [`restore`](Self::restore) gives.
+    pub(crate) fn new(options: &PageRankOptions, n: usize) -> Result<Self, Error> {
+        let steps = (0..DEPTH).map(|_| filled(n, 0.0));
         Ok(Extrapolation {
             plain_factor: options.damping.powi(DEPTH as i32),
             keeps_sum: options.keeps_sum(),
-            reached,
-            steps: (0..DEPTH)
-                .map(|_| filled(scores.len(), 0.0))
-                .collect::<Result<_, Error>>()?,
+            reached: filled(n, 0.0)?,
+            steps: steps.collect::<Result<_, Error>>()?,
             taken: 0,
             residual: f64::INFINITY,
         })
@@ -108,6 +106,25 @@ impl Extrapolation {
         }
         self.reached.copy_from_slice(scores);
         true
+    }
+
+    /// What has to be kept to go on in the same bits, besides the scores: the residual before the last jump, and the
+    /// steps since.
+    pub(crate) fn state(&self) -> (f64, &[Vec<f32>]) {
+        (self.residual, &self.steps[..self.taken])
+    }
+
+    /// Takes up scores and residual that were kept. The steps follow, by [`next_step`](Self::next_step).
+    pub(crate) fn restore(&mut self, scores: &[f64], residual: f64) {
+        self.reached.copy_from_slice(scores);
+        self.taken = 0;
+        self.residual = residual;
+    }
+
+    /// Where the next step is written to.
+    pub(crate) fn next_step(&mut self) -> &mut [f32] {
+        self.taken += 1;
+        &mut self.steps[self.taken - 1]
     }
 
     /// Inner products of the changes from each step to the next, `d_i = f_{i+1} - f_i`, and last of the last step.

@@ -3,6 +3,7 @@
 mod adjacency;
 mod array;
 mod builder;
+mod checkpoint;
 mod column;
 mod components;
 mod error;
@@ -32,6 +33,7 @@ mod tests;
 
 pub use adjacency::Adjacency;
 pub use builder::{BuilderOptions, GraphBuilder};
+pub use checkpoint::Restored;
 pub use column::{Column, ColumnValue};
 pub use components::{
     ComponentSizes, Components, ComponentsStep, strong_components, strong_components_memory_bytes,

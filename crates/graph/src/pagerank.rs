@@ -139,14 +139,17 @@ pub fn pagerank(
     Ok(ranking.finish())
 }
 
-/// A PageRank that is being computed: [`pagerank`] in single iterations.
+/// A PageRank that is being computed: [`pagerank`] in single iterations, and in several goes.
 pub struct Ranking<'a> {
-    options: &'a PageRankOptions,
+    pub(crate) graph: &'a Graph,
+    pub(crate) options: &'a PageRankOptions,
     jump: Jump<'a>,
     kernel: Box<dyn Kernel + 'a>,
-    scores: Vec<f64>,
-    residuals: Vec<f64>,
-    extrapolation: Option<Extrapolation>,
+    /// Whether the kernel knows the scores.
+    loaded: bool,
+    pub(crate) scores: Vec<f64>,
+    pub(crate) residuals: Vec<f64>,
+    pub(crate) extrapolation: Option<Extrapolation>,
 }
 
 impl<'a> Ranking<'a> {
@@ -157,21 +160,34 @@ impl<'a> Ranking<'a> {
     pub fn new(graph: &'a Graph, options: &'a PageRankOptions) -> Result<Self, Error> {
         check_options(graph, options)?;
         let n = graph.num_nodes() as usize;
-        let scores = filled(n, 1.0 / n as f64)?;
-        let mut kernel = Box::new(Pull::new(graph, options.weighted)?);
-        kernel.load(&scores)?;
+        let scores = filled(n, 0.0)?;
         let extrapolation = options
             .accelerate
-            .then(|| Extrapolation::new(&scores, options))
+            .then(|| Extrapolation::new(options, n))
             .transpose()?;
-        Ok(Ranking {
+        let mut ranking = Ranking {
+            graph,
             options,
             jump: Jump::new(options, n),
-            kernel,
+            kernel: kernel(graph, options)?,
+            loaded: false,
             scores,
             residuals: Vec::new(),
             extrapolation,
-        })
+        };
+        ranking.start();
+        Ok(ranking)
+    }
+
+    /// Makes it one of no iteration.
+    pub(crate) fn start(&mut self) {
+        let share = 1.0 / self.scores.len() as f64;
+        self.scores.fill(share);
+        self.residuals.clear();
+        self.loaded = false;
+        if let Some(extrapolation) = &mut self.extrapolation {
+            extrapolation.restore(&self.scores, f64::INFINITY);
+        }
     }
 
     /// Does one iteration; returns `None` when there is none to do, since it has converged or the iterations
@@ -187,8 +203,12 @@ impl<'a> Ranking<'a> {
             (&mut self.extrapolation, self.residuals.last())
         {
             if extrapolation.jump(&mut self.scores, residual) {
-                self.kernel.load(&self.scores)?;
+                self.loaded = false;
             }
+        }
+        if !self.loaded {
+            self.kernel.load(&self.scores)?;
+            self.loaded = true;
         }
         let residual = self.kernel.iterate(&mut self.scores, &self.jump)?;
         self.residuals.push(residual);
@@ -250,6 +270,11 @@ pub(crate) trait Kernel {
     /// Makes of the scores that were loaded, or left by the last iteration, `alpha (P' p + d w) +
     /// (1 - alpha) v`; returns the L1 change.
     fn iterate(&mut self, scores: &mut [f64], jump: &Jump<'_>) -> Result<f64, Error>;
+}
+
+/// Chooses the kernel: a function of graph and options.
+fn kernel<'a>(graph: &'a Graph, options: &PageRankOptions) -> Result<Box<dyn Kernel + 'a>, Error> {
+    Ok(Box::new(Pull::new(graph, options.weighted)?))
 }
 
 /// Divides by the sum, which rounding has moved from 1 by some 1e-16 per iteration.

@@ -363,7 +363,7 @@ pub(crate) fn check_free(out: &Path) -> Result<(), Error> {
     }
 }
 
-fn parent_of(path: &Path) -> &Path {
+pub(crate) fn parent_of(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
@@ -386,7 +386,7 @@ fn rename_to_free_name(from: &Path, to: &Path) -> Result<(), Error> {
     }
 }
 
-fn sync_dir(dir: &Path) -> Result<(), Error> {
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), Error> {
     File::open(dir)
         .and_then(|file| file.sync_all())
         .map_err(Error::io(dir, "sync"))

@@ -1,5 +1,6 @@
 //! Tests that need a whole graph: laws, damage, ranks, reference answers.
 
+mod checkpoints;
 mod components;
 mod damage;
 mod laws;
