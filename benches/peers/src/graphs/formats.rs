@@ -1,7 +1,7 @@
 //! Pairs of a file in the formats of the peers.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Take, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -27,15 +27,19 @@ pub struct Size {
     pub edges: u64,
 }
 
+impl Size {
+    pub fn of(graph: &Path) -> Result<Self> {
+        let mut size = Self { nodes: 0, edges: 0 };
+        for (source, target) in Pairs::open(graph)? {
+            size.nodes = size.nodes.max(source.max(target) as usize + 1);
+            size.edges += 1;
+        }
+        Ok(size)
+    }
+}
+
 pub fn write(graph: &Path, peers: &[&Peer], folder: &Path, programs: &Path) -> Result<Size> {
-    let mut nodes = 0;
-    let mut edges = 0;
-    for_each_pair(graph, |source, target| {
-        nodes = nodes.max(source.max(target) as usize + 1);
-        edges += 1;
-        Ok(())
-    })?;
-    let size = Size { nodes, edges };
+    let size = Size::of(graph)?;
     let needs = |format| peers.iter().any(|peer| peer.format == format);
     if needs(Format::Gap) {
         gap(graph, &size, &folder.join("graph.sg"))?;
@@ -62,26 +66,37 @@ pub fn write(graph: &Path, peers: &[&Peer], folder: &Path, programs: &Path) -> R
     Ok(size)
 }
 
-pub fn for_each_pair(graph: &Path, mut take: impl FnMut(u32, u32) -> Result) -> Result {
-    let file = File::open(graph).map_err(|error| format!("{}: {error}", graph.display()))?;
-    let mut file = BufReader::new(file);
-    let mut bytes = vec![0; 1 << 20];
-    loop {
-        let mut len = 0;
-        while len < bytes.len() {
-            match file.read(&mut bytes[len..])? {
-                0 => break,
-                read => len += read,
+/// The pairs of a file, or of a part of it.
+pub struct Pairs(BufReader<Take<File>>);
+
+impl Pairs {
+    pub fn open(graph: &Path) -> Result<Self> {
+        Self::open_part(graph, 0, 1)
+    }
+
+    pub fn open_part(graph: &Path, part: u64, parts: u64) -> Result<Self> {
+        let mut file =
+            File::open(graph).map_err(|error| format!("{}: {error}", graph.display()))?;
+        let num = file.metadata()?.len() / 8;
+        let [start, end] = [part, part + 1].map(|part| num * part / parts);
+        file.seek(SeekFrom::Start(start * 8))?;
+        let part = file.take((end - start) * 8);
+        Ok(Self(BufReader::with_capacity(1 << 20, part)))
+    }
+}
+
+impl Iterator for Pairs {
+    type Item = (u32, u32);
+
+    fn next(&mut self) -> Option<(u32, u32)> {
+        let mut pair = [0; 8];
+        match self.0.read_exact(&mut pair) {
+            Ok(()) => {
+                let pair = u64::from_le_bytes(pair);
+                Some((pair as u32, (pair >> 32) as u32))
             }
-        }
-        for pair in bytes[..len].chunks_exact(8) {
-            let number = |at: usize| {
-                u32::from_le_bytes([pair[at], pair[at + 1], pair[at + 2], pair[at + 3]])
-            };
-            take(number(0), number(4))?;
-        }
-        if len < bytes.len() {
-            return Ok(());
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => None,
+            Err(error) => panic!("the graph cannot be read: {error}"),
         }
     }
 }
@@ -94,11 +109,10 @@ fn gap(graph: &Path, size: &Size, path: &Path) -> Result {
     file.write_all(&(size.nodes as u64).to_le_bytes())?;
     let mut out_offsets = vec![0u64; size.nodes + 1];
     let mut in_offsets = vec![0u64; size.nodes + 1];
-    for_each_pair(graph, |source, target| {
+    for (source, target) in Pairs::open(graph)? {
         out_offsets[source as usize + 1] += 1;
         in_offsets[target as usize + 1] += 1;
-        Ok(())
-    })?;
+    }
     for offsets in [&mut out_offsets, &mut in_offsets] {
         for node in 0..size.nodes {
             offsets[node + 1] += offsets[node];
@@ -107,17 +121,15 @@ fn gap(graph: &Path, size: &Size, path: &Path) -> Result {
     for offset in out_offsets {
         file.write_all(&offset.to_le_bytes())?;
     }
-    for_each_pair(
-        graph,
-        |_, target| Ok(file.write_all(&target.to_le_bytes())?),
-    )?;
+    for (_, target) in Pairs::open(graph)? {
+        file.write_all(&target.to_le_bytes())?;
+    }
     let mut sources = vec![0u32; size.edges as usize];
     let mut next = in_offsets.clone();
-    for_each_pair(graph, |source, target| {
+    for (source, target) in Pairs::open(graph)? {
         sources[next[target as usize] as usize] = source;
         next[target as usize] += 1;
-        Ok(())
-    })?;
+    }
     for offset in in_offsets {
         file.write_all(&offset.to_le_bytes())?;
     }
@@ -140,14 +152,14 @@ fn cost(graph: &Path, prefix: &Path) -> Result {
         }
         Ok(())
     };
-    for_each_pair(graph, |source, target| {
+    for (source, target) in Pairs::open(graph)? {
         if source != list.0 {
             end_list(list)?;
             list = (source, 0);
         }
         list.1 += 1;
-        Ok(edges.write_all(&target.to_le_bytes())?)
-    })?;
+        edges.write_all(&target.to_le_bytes())?;
+    }
     end_list(list)?;
     nodes.flush()?;
     Ok(edges.flush()?)
@@ -156,20 +168,18 @@ fn cost(graph: &Path, prefix: &Path) -> Result {
 /// The transpose as a BVGraph with the offsets of its lists.
 fn webgraph(graph: &Path, size: &Size, base: &Path) -> Result {
     let mut offsets = vec![0; size.nodes + 1];
-    for_each_pair(graph, |_, target| {
+    for (_, target) in Pairs::open(graph)? {
         offsets[target as usize + 1] += 1;
-        Ok(())
-    })?;
+    }
     for node in 0..size.nodes {
         offsets[node + 1] += offsets[node];
     }
     let mut sources = vec![0; size.edges as usize];
     let mut next = offsets.clone();
-    for_each_pair(graph, |source, target| {
+    for (source, target) in Pairs::open(graph)? {
         sources[next[target as usize]] = source as usize;
         next[target as usize] += 1;
-        Ok(())
-    })?;
+    }
     // SAFETY: the offsets ascend from 0 to the number of sources.
     let transpose =
         unsafe { CsrGraph::from_parts(offsets.into_boxed_slice(), sources.into_boxed_slice()) };

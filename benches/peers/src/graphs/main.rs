@@ -6,6 +6,7 @@
 //! it in its own format, in a folder that goes away; each measurement is a process of its own, and rounds take the peers in
 //! turn.
 
+mod build;
 mod formats;
 mod measure;
 mod peers;
@@ -33,10 +34,12 @@ struct Options {
 fn main() -> Result {
     let args: Vec<String> = std::env::args().skip(1).collect();
     // The child of a measurement.
-    if let [what, peer, folder] = args.as_slice()
-        && what == "one"
-    {
-        return peers::one(peer, Path::new(folder));
+    match args.as_slice() {
+        [what, peer, folder] if what == "one" => return peers::one(peer, Path::new(folder)),
+        [what, builder, graph, work] if what == "build-one" => {
+            return build::one(builder, Path::new(graph), Path::new(work));
+        }
+        _ => {}
     }
     let value = |flag: &str| {
         let prefix = format!("--{flag}=");
@@ -55,12 +58,15 @@ fn main() -> Result {
     };
     if options.graphs.is_empty() {
         return Err(
-            "which graph? graphs [--programs=FOLDER] [--only=PEER] [--rounds=N] GRAPH.bin..."
+            "which graph? graphs [--build] [--programs=FOLDER] [--only=PEER] [--rounds=N] GRAPH.bin..."
                 .into(),
         );
     }
     for graph in &options.graphs {
-        measure_all(graph, &options)?;
+        match args.iter().any(|arg| arg == "--build") {
+            true => build::print(graph, &options.work)?,
+            false => measure_all(graph, &options)?,
+        }
     }
     Ok(())
 }

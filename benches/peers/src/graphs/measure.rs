@@ -86,7 +86,7 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 /// Of all threads of a process, those that ended too.
-fn cpu_time(process: u32) -> Result<Duration> {
+pub fn cpu_time(process: u32) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name in brackets may hold blanks; fields 14 and 15 are user and system time.
     let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc/PID/stat")?;

@@ -10,7 +10,7 @@ use webgraph::prelude::BvGraph;
 use webgraph_algo::rank::{PageRank, preds::MaxIter};
 
 use crate::Result;
-use crate::formats::{self, Format};
+use crate::formats::{Format, Pairs};
 use crate::measure::Marks;
 
 const ITERATIONS: usize = 10;
@@ -137,17 +137,16 @@ pub fn one(name: &str, folder: &Path) -> Result {
 }
 
 fn neo4j(folder: &Path) -> Result {
-    let mut edges: Vec<(u32, u32)> = Vec::new();
-    formats::for_each_pair(&folder.join("pairs.bin"), |source, target| {
-        edges.push((source, target));
-        Ok(())
-    })?;
-    let graph: DirectedCsrGraph<u32> = GraphBuilder::new()
-        .csr_layout(CsrLayout::Sorted)
-        .edges(edges)
-        .build();
+    let graph = neo4j_graph(Pairs::open(&folder.join("pairs.bin"))?.collect());
     page_rank(&graph, PageRankConfig::new(ITERATIONS + 1, 0.0, 0.85));
     Ok(())
+}
+
+pub fn neo4j_graph(edges: Vec<(u32, u32)>) -> DirectedCsrGraph<u32> {
+    GraphBuilder::new()
+        .csr_layout(CsrLayout::Sorted)
+        .edges(edges)
+        .build()
 }
 
 fn webgraph_bv(folder: &Path) -> Result {
