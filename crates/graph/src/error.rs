@@ -87,10 +87,10 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// Two nodes came with one name or number.
+    /// Two nodes came with one number.
     #[error("row {row}: its {what} is that of another row; give each once")]
     Repeated {
-        /// `name` or `id`.
+        /// `id`.
         what: &'static str,
         /// Position of one of the two among the nodes as they came, from 0.
         row: u64,

@@ -46,7 +46,7 @@ pub use harmonic::{
     Harmonic, HarmonicOptions, HarmonicStep, harmonic, harmonic_exact, harmonic_memory_bytes,
 };
 pub use id_builder::{IdGraph, IdGraphBuilder, IdGraphOptions};
-pub use merge::{MergeOptions, Progress, SelfLoops, merge};
+pub use merge::{MergeOptions, Pages, Progress, SelfLoops, merge};
 pub use names::{MAX_NAME_BYTES, Names};
 pub use numbered::{NumberedGraphBuilder, NumberedNodes};
 pub use pagerank::{

@@ -45,6 +45,18 @@ pub struct MergeOptions {
     pub self_loops: SelfLoops,
     /// Whether the inputs' checksums are checked before their bytes are used. Default: yes.
     pub verify: bool,
+    /// What becomes of pages (of edges, of nodes) that some of the graphs have, and some do not. Default: an error.
+    pub pages: Pages,
+}
+
+/// What becomes of pages that not all graphs have. Hosts of nodes must always agree: graphs of domains have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pages {
+    /// Graphs that differ in them are refused: something is wrong with one of them.
+    #[default]
+    Same,
+    /// Only those that all graphs have are kept, since a sum over some of them would say something else.
+    Common,
 }
 
 impl Default for MergeOptions {
@@ -54,6 +66,7 @@ impl Default for MergeOptions {
             max_open: 64,
             self_loops: SelfLoops::Drop,
             verify: true,
+            pages: Pages::Same,
         }
     }
 }
@@ -198,7 +211,7 @@ fn merge_paths(
         let mut merged = Vec::new();
         for group in inputs.chunks(fan_in) {
             let graphs = open_group(group, opened)?;
-            let flags = merged_flags(&graphs, SelfLoops::Keep)?;
+            let flags = merged_flags(&graphs, SelfLoops::Keep, options.pages)?;
             let path = scratch.new_path()?;
             let mut writer = GraphWriter::create_scratch(
                 &path,
@@ -221,7 +234,7 @@ fn merge_paths(
         };
     }
     let graphs = open_group(&inputs, opened)?;
-    let flags = merged_flags(&graphs, options.self_loops)?;
+    let flags = merged_flags(&graphs, options.self_loops, options.pages)?;
     let mut writer = GraphWriter::create(
         out,
         Flags {
@@ -255,12 +268,32 @@ fn remove_all(paths: &[PathBuf]) -> Result<(), Error> {
         .try_for_each(|path| std::fs::remove_dir_all(path).map_err(Error::io(path, "remove")))
 }
 
-/// The flags of the merged graph; those of all inputs must agree, but for self-loops.
-fn merged_flags(graphs: &[OneWayGraph], self_loops: SelfLoops) -> Result<Flags, Error> {
+/// The flags of the merged graph; those of all inputs must agree, but for self-loops, and for pages where that is allowed.
+fn merged_flags(
+    graphs: &[OneWayGraph],
+    self_loops: SelfLoops,
+    pages: Pages,
+) -> Result<Flags, Error> {
     let comparable = |graph: &OneWayGraph| Flags {
         self_loops: false,
         incoming: false,
         ..graph.flags()
+    };
+    let all_have = |has: fn(Flags) -> bool| graphs.iter().all(|graph| has(graph.flags()));
+    let common = match pages {
+        Pages::Same => None,
+        Pages::Common => Some((
+            all_have(|flags| flags.edge_pages),
+            all_have(|flags| flags.node_pages),
+        )),
+    };
+    let comparable = |graph: &OneWayGraph| match common {
+        None => comparable(graph),
+        Some((edge_pages, node_pages)) => Flags {
+            edge_pages,
+            node_pages,
+            ..comparable(graph)
+        },
     };
     let flags = comparable(&graphs[0]);
     for graph in graphs {

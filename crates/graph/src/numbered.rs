@@ -146,11 +146,11 @@ impl NumberedNodes {
         Ok(())
     }
 
-    /// Gives the nodes their ids; the graph is going to be at `out`, which must be free. `progress` is asked now and then
-    /// whether to go on.
+    /// Gives the nodes their ids; the graph is going to be at `out`, which must be free. Nodes of the same name are made one:
+    /// it has all their numbers, and the sum of their hosts. `progress` is asked now and then whether to go on.
     ///
     /// # Errors
-    /// [`Error::Repeated`] when two rows have the same name or number; [`Error::Memory`] when the table of numbers takes more
+    /// [`Error::Repeated`] when two rows have the same number; [`Error::Memory`] when the table of numbers takes more
     /// than half of the budget; [`Error::Interrupted`]; [`Error::Exists`]; [`Error::Io`]. Nothing is left behind.
     pub fn finish(
         mut self,
@@ -172,6 +172,7 @@ impl NumberedNodes {
             table_len: self.max_number as usize + 1,
             memory_bytes: work_bytes / 2,
             last: None,
+            merged: 0,
         };
         if self.runs.is_empty() {
             self.held.sort();
@@ -188,8 +189,13 @@ impl NumberedNodes {
             })?;
         }
         self.held = Held::default();
+        ids.end_node()?;
         let IdWriter {
-            names, hosts, ids, ..
+            names,
+            hosts,
+            ids,
+            merged,
+            ..
         } = ids;
         let mut writer = writer;
         let num_nodes = names.finish(&mut writer)?;
@@ -203,6 +209,7 @@ impl NumberedNodes {
             writer,
             num_nodes,
             ids,
+            merged,
             sorter,
         })
     }
@@ -365,26 +372,29 @@ struct IdWriter {
     ids: Ids,
     table_len: usize,
     memory_bytes: usize,
-    last: Option<Vec<u8>>,
+    last: Option<Node>,
+    merged: u64,
+}
+
+/// The node whose rows are coming.
+struct Node {
+    name: Vec<u8>,
+    id: u32,
+    hosts: u32,
 }
 
 impl IdWriter {
     fn push(&mut self, name: &[u8], facts: Facts) -> Result<(), Error> {
-        let repeated = |what| Error::Repeated {
-            what,
-            row: u64::from(facts.row),
+        let id = match &mut self.last {
+            Some(node) if node.name == name => {
+                node.hosts = add_hosts(node, facts.hosts)?;
+                self.merged += 1;
+                node.id
+            }
+            _ => self.begin_node(name, facts.hosts)?,
         };
-        match &mut self.last {
-            Some(last) if last == name => return Err(repeated("name")),
-            Some(last) => name.clone_into(last),
-            None => self.last = Some(name.to_vec()),
-        }
-        let id = self.names.push(name)?;
-        if let Some(hosts) = &mut self.hosts {
-            hosts.push(facts.hosts)?;
-        }
         if let Ids::Same(nodes) = &mut self.ids {
-            if facts.number == id {
+            if facts.number == id && id == *nodes {
                 *nodes += 1;
                 return Ok(());
             }
@@ -395,11 +405,46 @@ impl IdWriter {
         };
         let place = &mut table[facts.number as usize];
         if *place != NO_NODE {
-            return Err(repeated("id"));
+            return Err(Error::Repeated {
+                what: "id",
+                row: u64::from(facts.row),
+            });
         }
         *place = id;
         Ok(())
     }
+
+    fn begin_node(&mut self, name: &[u8], hosts: u32) -> Result<u32, Error> {
+        self.end_node()?;
+        let id = self.names.push(name)?;
+        match &mut self.last {
+            Some(node) => {
+                name.clone_into(&mut node.name);
+                (node.id, node.hosts) = (id, hosts);
+            }
+            None => {
+                let name = name.to_vec();
+                self.last = Some(Node { name, id, hosts });
+            }
+        }
+        Ok(id)
+    }
+
+    /// Writes what is known when all rows of a node have come.
+    fn end_node(&mut self) -> Result<(), Error> {
+        match (&mut self.hosts, &self.last) {
+            (Some(hosts), Some(node)) => hosts.push(node.hosts),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn add_hosts(node: &Node, hosts: u32) -> Result<u32, Error> {
+    node.hosts.checked_add(hosts).ok_or_else(|| Error::Option {
+        option: "hosts",
+        expected: "numbers of one node that add up within 32 bits".to_owned(),
+        found: format!("{} and {hosts}", node.hosts),
+    })
 }
 
 /// From numbers to ids.
@@ -440,6 +485,7 @@ pub struct NumberedGraphBuilder {
     writer: GraphWriter,
     num_nodes: u64,
     ids: Ids,
+    merged: u64,
     sorter: Sorter<u64>,
 }
 
@@ -464,6 +510,11 @@ impl NumberedGraphBuilder {
     /// Returns the number of nodes.
     pub fn num_nodes(&self) -> u64 {
         self.num_nodes
+    }
+
+    /// Returns how many rows gave a name again: so many nodes more had come.
+    pub fn num_merged(&self) -> u64 {
+        self.merged
     }
 
     /// Adds an edge between two ids, which [`id`](Self::id) gave.
@@ -628,7 +679,6 @@ mod tests {
         let out = dir.path().join("g");
         let row = |number, name: &str| (number, name.to_owned(), None);
         for (rows, what, at) in [
-            (vec![row(0, "a"), row(1, "b"), row(2, "a")], "name", 2),
             (vec![row(0, "a"), row(0, "b")], "id", 1),
             (vec![row(5, "a"), row(1, "b"), row(5, "c")], "id", 2),
         ] {
@@ -639,6 +689,35 @@ mod tests {
             );
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         }
+    }
+
+    #[test]
+    fn rows_of_one_name_are_one_node() {
+        let dir = tempfile::tempdir().unwrap();
+        let row = |number, name: &str, hosts| (number, name.to_owned(), Some(hosts));
+        let edges = [(0, 1), (3, 1), (2, 0), (0, 3)];
+        for (place, memory) in [("a", 1 << 30), ("b", 0)] {
+            let rows = [
+                row(0, "a", 2),
+                row(1, "b", 1),
+                row(2, "c", 4),
+                row(3, "a", 7),
+            ];
+            let graph = build(&rows, &edges, memory, &dir.path().join(place)).unwrap();
+            graph.verify().unwrap();
+            let names: Vec<&[u8]> = graph.names().unwrap().iter().collect();
+            assert_eq!(names, [b"a", b"b", b"c"]);
+            assert_eq!(graph.node_hosts().unwrap(), [9, 1, 4]);
+            let lists: Vec<&[u32]> = (0..3).map(|id| graph.outgoing().neighbors(id)).collect();
+            assert_eq!(
+                lists,
+                [&[1][..], &[], &[0]],
+                "an edge within a node is a self-loop"
+            );
+        }
+        let rows = [row(0, "a", u32::MAX), row(1, "a", 1)];
+        let found = build(&rows, &[], 1 << 30, &dir.path().join("c")).unwrap_err();
+        assert!(matches!(found, Error::Option { .. }), "{found}");
     }
 
     #[test]
