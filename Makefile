@@ -17,7 +17,7 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 # Rust files of users (`crawlrank.rust`) are compiled in here, too.
 IN_VENV_RUST := CRAWLRANK_RUST_CACHE="$(CURDIR)/$(VENV)/rust"
 
-.PHONY: help demo test format lint test-rust test-python test-notebooks notebooks test-slow wheel-in-venv docs python reference bench fuzz clean
+.PHONY: help demo test format lint test-rust test-python test-notebooks notebooks test-slow test-bvgraph wheel-in-venv docs python reference bench fuzz clean
 .NOTPARALLEL:
 
 help: ## Say what there is
@@ -67,6 +67,10 @@ wheel-in-venv: $(VENV)/installed
 
 test-slow: wheel-in-venv ## Prove, too, all that is said of users' Rust files, compiled as users have them (a minute at first)
 	$(IN_VENV_RUST) $(VENV_PYTHON) -m pytest --config-file python/pyproject.toml -m slow python/tests
+
+test-bvgraph: ## Prove that BVGraph files go in and out: the program with the crate `webgraph` (minutes at first)
+	$(CARGO) clippy --package crawlrank --all-targets --locked --features bvgraph -- -D warnings
+	$(CARGO) test --package crawlrank --locked --features bvgraph --test main -- bvgraph
 
 # Strict: a link that leads nowhere fails. Nothing is compiled: what comes from Rust is in docs/, and `test` keeps it so.
 docs: $(VENV)/installed ## Build the documentation as a site: target/site/index.html

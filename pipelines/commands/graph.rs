@@ -1,6 +1,10 @@
 //! `crawlrank graph`: graphs that belong to no run.
 
+#[cfg(feature = "bvgraph")]
+mod bvgraph;
 mod cc;
+mod degrees;
+mod distributions;
 mod edges;
 mod export;
 mod import;
@@ -15,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+pub use self::cc::Www;
 pub use self::export::Export;
 pub use self::import::{Import, Loops};
 pub use self::info::Info;
@@ -142,20 +147,20 @@ pub enum Format {
     Parquet,
     /// NumPy: an array of shape (m, 2); or `sources.npy` and `targets.npy`; or `offsets.npy` (one more than nodes) and `targets.npy`
     Npy,
-    /// WebGraph's; in a later version.
+    /// WebGraph's `.graph` and `.properties`, by their basename; in programs that were built with the feature `bvgraph`
     Bvgraph,
 }
 
 impl Format {
-    /// The error for a format that this version cannot `verb`.
-    fn is_missing(self, verb: &str) -> Error {
-        let name = self
-            .to_possible_value()
-            .map_or(String::new(), |value| value.get_name().to_owned());
-        Error::usage(format!(
-            "--format {name} is not in this version, which {verb} `edges` and `cc`"
-        ))
-        .remedy("choose one of these")
+    /// Refuses what this program was built without.
+    fn check_is_built_in(self) -> Result<()> {
+        if self != Format::Bvgraph || cfg!(feature = "bvgraph") {
+            return Ok(());
+        }
+        Err(
+            Error::usage("this program was built without --format bvgraph")
+                .remedy("build it with: `cargo build --release --features bvgraph`"),
+        )
     }
 }
 

@@ -10,6 +10,7 @@ mod cells;
 pub mod edges;
 pub mod nodes;
 pub mod robots;
+pub mod scores;
 
 use std::cell::Cell;
 use std::collections::BinaryHeap;
@@ -275,7 +276,7 @@ impl Table {
 impl Part {
     fn open(path: PathBuf, start: u64) -> Result<Self> {
         check_footer(&path)?;
-        let metadata = guarded(&path, || {
+        let metadata = guarded(&path, "Parquet", || {
             let file = File::open(&path).map_err(|e| Error::io(&path, &e))?;
             // With the index of pages, a lookup reads the pages that hold its rows and no others.
             let options = ArrowReaderOptions::new()
@@ -310,7 +311,7 @@ impl Part {
         interrupt: &Interrupt,
         each: &mut dyn FnMut(u64, &RecordBatch, usize) -> Result<()>,
     ) -> Result<()> {
-        guarded(&self.path, || {
+        guarded(&self.path, "Parquet", || {
             let file = File::open(&self.path).map_err(|e| Error::io(&self.path, &e))?;
             let builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
@@ -437,8 +438,12 @@ pub fn is_guarded() -> bool {
     GUARDED.get()
 }
 
-/// Does `work` on a file; a panic becomes the file's error.
-fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Does `work` on a file; a panic of the library that reads it becomes the file's error.
+pub(crate) fn guarded<T>(
+    path: &Path,
+    library: &str,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let before = GUARDED.replace(true);
     let done = catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(before);
@@ -448,7 +453,10 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
             (_, Some(text)) => text.as_str(),
             _ => "for a reason unknown",
         };
-        Err(damaged(path, format!("the Parquet reader gave up: {text}")))
+        Err(damaged(
+            path,
+            format!("the {library} reader gave up: {text}"),
+        ))
     })
 }
 

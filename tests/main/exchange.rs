@@ -281,11 +281,6 @@ fn what_is_no_release_is_said_in_one_line_and_leaves_nothing() {
             "line 2: 3 columns, 2 on the lines before",
         ),
         (
-            plain("0\ta\n1\tb\n2\ta\n"),
-            &edges,
-            "vertices: line 3: its name is that of another vertex",
-        ),
-        (
             plain("0\ta\n0\tb\n"),
             &edges,
             "vertices: line 2: its id is that of another vertex",
@@ -402,4 +397,141 @@ fn what_cannot_be_exported_is_said_and_leaves_nothing() {
     import(&empty, &at("empty"));
     export(&at("empty"), "cc", &out, &[]);
     assert_eq!(gunzip(&out.join("edges.txt.gz")), "");
+}
+
+/// As in cc-webgraph's issue 3, where a domain stood twice among the vertices.
+#[test]
+fn vertices_of_one_name_are_one_node_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let twice = [
+        write(
+            at("a/vertices"),
+            "0\tcom.example\t2\n1\tcom.example-shop\t1\n2\tcom.example\t3\n3\tnet.cdn\t1\n",
+        ),
+        write(at("a/edges"), "0\t1\n0\t3\n1\t2\n2\t0\n2\t3\n3\t2\n"),
+    ];
+    let once = [
+        write(
+            at("b/vertices"),
+            "0\tcom.example\t5\n1\tcom.example-shop\t1\n2\tnet.cdn\t1\n",
+        ),
+        write(at("b/edges"), "0\t1\n0\t2\n1\t0\n2\t0\n"),
+    ];
+    let ran = run_import(&twice, &at("one"), &[]);
+    let words = "1 vertices have names of others";
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    let made = ran.rows_with(0).remove(0);
+    assert_eq!(
+        (&made["nodes"], &made["self_loops"]),
+        (&json!(3), &json!(1))
+    );
+    import(&once, &at("other"));
+    assert_eq!(files(&at("one")), files(&at("other")));
+}
+
+/// What Common Crawl did with its host names until 2026 is an option for those since.
+#[test]
+fn www_is_stripped_by_option() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let since = [
+        write(at("a/vertices"), VERTICES),
+        write(at("a/edges"), EDGES),
+    ];
+    // Without `www.`, the hosts 0 and 2 are one, whose edges are those of both.
+    let before = [
+        write(
+            at("b/vertices"),
+            "0\tcom.example\n1\tcom.example-shop\n2\tnet.bank\n3\tnet.cdn\n4\torg.news\n5\torg.wiki\n6\tzz.alone\n",
+        ),
+        write(
+            at("b/edges"),
+            "0\t1\n0\t3\n0\t4\n1\t0\n1\t2\n4\t0\n4\t3\n4\t5\n5\t4\n",
+        ),
+    ];
+    assert_eq!(
+        run_import(&since, &at("stripped"), &["--www", "strip"]).code,
+        0
+    );
+    import(&before, &at("plain"));
+    assert_eq!(files(&at("stripped")), files(&at("plain")));
+}
+
+#[test]
+fn ranks_of_a_graph_are_exported_as_those_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (shards, run) = (at("shards"), at("run"));
+    let synth = [
+        "synth", "--shards", "1", "--pages", "60", "--hosts", "40", "--out",
+    ];
+    assert_eq!(crawlrank([&synth[..], &[text(&shards)]].concat()).code, 0);
+    assert_eq!(
+        crawlrank(["run", text(&shards), "--out", text(&run)]).code,
+        0
+    );
+    let (ranks, domain_ranks) = (at("ranks"), at("domain-ranks"));
+    for (level, out) in [("host", &ranks), ("domain", &domain_ranks)] {
+        let graph = run.join("graph").join(level);
+        let ran = crawlrank(["rank", text(&graph), "--out", text(out)]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let (one, other) = (
+            at(&format!("{level}-of-run")),
+            at(&format!("{level}-of-graph")),
+        );
+        export(&run, "cc", &one, &["--level", level]);
+        let made = export(&graph, "cc", &other, &["--ranks", text(out)]);
+        assert_eq!(made["ranks"], json!(true));
+        assert_eq!(files(&one), files(&other));
+    }
+    let graph = run.join("graph/host");
+    let no_harmonic = at("no-harmonic");
+    let ran = crawlrank([
+        "rank",
+        text(&graph),
+        "--no-harmonic",
+        "--out",
+        text(&no_harmonic),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for (dir, words) in [
+        (&domain_ranks, "not the ranks of this graph"),
+        (&no_harmonic, "`harmonic` is null"),
+        (&shards, "holds no `ranks.parquet`"),
+    ] {
+        let arguments = ["graph", "export", text(&graph), "--format", "cc"];
+        let more = ["--ranks", text(dir), "--out", text(&at("x"))].map(str::to_owned);
+        let ran = crawlrank(arguments.map(str::to_owned).into_iter().chain(more));
+        assert_eq!(ran.code, 2, "{words}: {}", ran.stderr);
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+        assert!(!at("x").exists());
+    }
+}
+
+/// Headings, order and layout as `process_webgraph.sh` of cc-webgraph prints them; the numbers are counted by hand.
+#[test]
+fn distributions_as_releases_have_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let given = [write(at("vertices"), VERTICES), write(at("edges"), EDGES)];
+    import(&given, &at("graph"));
+    export(&at("graph"), "cc", &at("out"), &["--distributions"]);
+    for (name, lines) in [
+        ("indegree", "#arcs\t#nodes\n0\t1\n1\t4\n2\t2\n3\t1\n"),
+        ("outdegree", "#arcs\t#nodes\n0\t3\n1\t2\n2\t1\n3\t1\n4\t1\n"),
+        (
+            "connected-components",
+            "#freq\t#size\t#perc\n1\t7\t87.500000%\n1\t1\t12.500000%\n",
+        ),
+        (
+            "strongly-connected-components",
+            "#freq\t#size\t#perc\n1\t5\t62.500000%\n3\t1\t37.500000%\n",
+        ),
+    ] {
+        assert_eq!(gunzip(&at(&format!("out/{name}-distrib.txt.gz"))), lines);
+    }
+    // They are no part of the graph when it comes back.
+    import(&[at("out")], &at("again"));
+    assert_eq!(files(&at("graph")), files(&at("again")));
 }

@@ -53,11 +53,29 @@ fn an_edge_list_becomes_a_graph() {
         ("edges", 4),
         ("dangling", 3),
         ("isolated", 1),
+        ("median_in_degree", 0),
+        ("p90_in_degree", 2),
         ("max_in_degree", 2),
+        ("median_out_degree", 0),
+        ("p99_out_degree", 2),
         ("max_out_degree", 2),
     ] {
         assert_eq!(info[column], json!(value), "{column}");
     }
+    assert_eq!(info["mean_degree"], json!(0.67));
+    assert_eq!(info["forms"], json!(["arrays"]));
+    let listed = info["files"].as_array().unwrap();
+    let bytes: u64 = listed
+        .iter()
+        .map(|file| file["bytes"].as_u64().unwrap())
+        .sum();
+    assert_eq!(json!(bytes), info["bytes"]);
+    assert_eq!(listed.len(), fs::read_dir(&graph).unwrap().count());
+    let targets = listed.iter().find(|file| file["file"] == "out_targets.npy");
+    assert_eq!(targets.unwrap()["bytes"], json!(128 + 4 * 4));
+    let table = crawlrank(["graph", "info", text(&graph)]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.contains("144 bytes  36.00 an edge"), "{table}");
     assert_eq!(info["names"], json!(false));
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
@@ -235,4 +253,137 @@ fn public_graphs_have_the_published_counts() {
             assert_eq!(info[column], facts[fact], "{name}: {column}");
         }
     }
+}
+
+/// How many components of which size, by the same facts.
+#[test]
+fn public_graphs_have_the_published_components() {
+    for name in ["harvard500", "web-webbase-2001", "wb-cs-stanford"] {
+        let Some(edges) = shared(&format!("graphs/{name}.edges.tsv.gz")) else {
+            return;
+        };
+        let facts = fs::read(edges.with_file_name(format!("{name}.facts.json"))).unwrap();
+        let facts: Value = serde_json::from_slice(&facts).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (graph, out) = (folder.path().join("g"), folder.path().join("out"));
+        let nodes = facts["nodes"].to_string();
+        let import = [
+            "graph",
+            "import",
+            text(&edges),
+            "--format",
+            "edges",
+            "--nodes",
+            &nodes,
+        ];
+        rows([&import[..], &["--out", text(&graph)]].concat());
+        let export = [
+            "graph",
+            "export",
+            text(&graph),
+            "--format",
+            "edges",
+            "--distributions",
+        ];
+        rows([&export[..], &["--out", text(&out)]].concat());
+        for (kind, count, largest) in [
+            ("connected", "wcc", "largest_wcc"),
+            ("strongly-connected", "scc", "largest_scc"),
+        ] {
+            let path = out.join(format!("{kind}-components-distrib.txt.gz"));
+            let mut lines = String::new();
+            let mut file = flate2::read::MultiGzDecoder::new(fs::File::open(path).unwrap());
+            std::io::Read::read_to_string(&mut file, &mut lines).unwrap();
+            let sizes = lines.lines().skip(1).map(|line| {
+                let mut columns = line.split('\t').map(|column| column.parse::<u64>());
+                (
+                    columns.next().unwrap().unwrap(),
+                    columns.next().unwrap().unwrap(),
+                )
+            });
+            let sizes: Vec<(u64, u64)> = sizes.collect();
+            let components: u64 = sizes.iter().map(|(components, _)| components).sum();
+            assert_eq!(json!(components), facts[count], "{name}: {kind}");
+            assert_eq!(json!(sizes[0].1), facts[largest], "{name}: {kind}");
+        }
+    }
+}
+
+/// Months of Common Crawl, of which one was imported and one comes from a run.
+#[test]
+fn graphs_of_several_origins_are_merged() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (shards, run) = (at("shards"), at("run"));
+    let synth = [
+        "synth", "--shards", "2", "--pages", "80", "--hosts", "60", "--out",
+    ];
+    assert_eq!(crawlrank([&synth[..], &[text(&shards)]].concat()).code, 0);
+    let ran = crawlrank(["run", text(&shards), "--edge-pages", "--out", text(&run)]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let host = run.join("graph/host");
+    let info = rows(["graph", "info", text(&host)]).remove(0);
+    // The same hosts and edges as files of a release, and one edge more between two more hosts.
+    let files = at("cc");
+    rows([
+        "graph",
+        "export",
+        text(&host),
+        "--format",
+        "cc",
+        "--out",
+        text(&files),
+    ]);
+    fs::create_dir(at("more")).unwrap();
+    fs::write(at("more/vertices"), "0\tzz.a\n1\tzz.b\n").unwrap();
+    fs::write(at("more/edges"), "0\t1\n").unwrap();
+    for (from, graph) in [(files, "imported"), (at("more"), "more-graph")] {
+        let arguments = ["graph", "import", text(&from), "--format", "cc"];
+        rows([&arguments[..], &["--out", text(&at(graph))]].concat());
+    }
+    let merge = |graphs: [&Path; 3], out: &str| {
+        let graphs = graphs.map(text);
+        let out = at(out);
+        let more = ["--memory", "128M", "--out", text(&out), "-o", "jsonl"];
+        crawlrank([&["graph", "merge"], &graphs[..], &more].concat())
+    };
+    let ran = merge([&host, &at("imported"), &at("more-graph")], "merged");
+    for what in ["pages of nodes", "pages of edges"] {
+        let words = format!("{what} are left out: 1 of 3 graphs have them");
+        assert!(ran.stderr.contains(&words), "{}", ran.stderr);
+    }
+    let made = ran.rows_with(0).remove(0);
+    let number = |row: &Value, column: &str| row[column].as_u64().unwrap();
+    for what in ["nodes", "edges"] {
+        let (own, more) = (number(&info, what), if what == "nodes" { 2 } else { 1 });
+        assert_eq!(number(&made, what), own + more);
+        assert_eq!(number(&made, &format!("{what}_in")), 2 * own + more);
+        assert_eq!(number(&made, &format!("{what}_shared")), own);
+    }
+    assert_eq!(rows(["verify", text(&at("merged"))])[0]["result"], "sound");
+    // In another order it is the same graph.
+    assert_eq!(
+        merge([&at("more-graph"), &host, &at("imported")], "again").code,
+        0
+    );
+    for file in fs::read_dir(at("merged"))
+        .unwrap()
+        .map(|file| file.unwrap())
+    {
+        let again = fs::read(at("again").join(file.file_name())).unwrap();
+        assert!(
+            fs::read(file.path()).unwrap() == again,
+            "{:?}",
+            file.file_name()
+        );
+    }
+    // Domains are no hosts, and numbers no names.
+    let domain = run.join("graph/domain");
+    let ran = merge([&host, &domain, &at("imported")], "x");
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("node hosts"), "{}", ran.stderr);
+    import(&at("nameless"), b"0 1\n", &[]);
+    let ran = merge([&host, &at("nameless"), &at("imported")], "x");
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("has no names") && !at("x").exists());
 }

@@ -1,5 +1,6 @@
 //! The program from outside: what each command prints, and how it leaves.
 
+mod bvgraph;
 mod exchange;
 mod exchange_numbers;
 mod graph_commands;

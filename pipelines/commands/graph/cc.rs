@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use crawlrank_graph::{NumberedGraphBuilder, NumberedNodes};
 
 use super::edges;
@@ -118,10 +119,31 @@ fn name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
+/// What becomes of a leading `www.`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Www {
+    /// It stays, as in Common Crawl's releases since May 2026
+    #[default]
+    Keep,
+    /// It goes, as in those before; not where a single label is left
+    Strip,
+}
+
+impl Www {
+    /// The name, reversed, that a host goes by.
+    fn of(self, name: &[u8]) -> &[u8] {
+        match (self, name.strip_suffix(b".www")) {
+            (Www::Strip, Some(bare)) if bare.contains(&b'.') => bare,
+            _ => name,
+        }
+    }
+}
+
 /// Reads all vertices and gives them their ids.
 pub(super) fn read_vertices(
     files: &[PathBuf],
     mut nodes: NumberedNodes,
+    www: Www,
     out: &Path,
     context: &Context,
     progress: Option<&Progress>,
@@ -140,7 +162,7 @@ pub(super) fn read_vertices(
                     "{found} columns, {expected} on the lines before"
                 )));
             }
-            nodes.push(vertex.id, vertex.name, vertex.hosts)?;
+            nodes.push(vertex.id, www.of(vertex.name), vertex.hosts)?;
             rows += 1;
             Ok(())
         })?;
@@ -155,7 +177,7 @@ pub(super) fn read_vertices(
             format!("line {line}: its {what} is that of another vertex"),
         )
         .at(&files[file])
-        .remedy("nothing was imported; names and ids are given once each"));
+        .remedy("nothing was imported; each id is given once"));
     }
     context.interrupt.or_stopped(done)
 }
@@ -262,6 +284,21 @@ mod tests {
             hosts: Some(17),
         };
         assert_eq!(parse("0\tрф.xn\t17"), Ok(domain));
+    }
+
+    #[test]
+    fn www_is_stripped_where_two_labels_are_left() {
+        for (name, stripped) in [
+            ("com.example.www", "com.example"),
+            ("com.example.www.www", "com.example.www"),
+            ("com.www", "com.www"),
+            ("com.example.xwww", "com.example.xwww"),
+            ("com.www.shop", "com.www.shop"),
+            ("www", "www"),
+        ] {
+            assert_eq!(Www::Strip.of(name.as_bytes()), stripped.as_bytes());
+            assert_eq!(Www::Keep.of(name.as_bytes()), name.as_bytes());
+        }
     }
 
     #[test]

@@ -2,33 +2,39 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crawlrank_graph::{Column, Graph, Names};
+use crawlrank_graph::{Graph, Names};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::{Format, SHOWN_FROM, cc, check_graph, make_free, npy, pairs, parent_of};
+#[cfg(feature = "bvgraph")]
+use super::bvgraph;
+use super::{Format, SHOWN_FROM, cc, check_graph, distributions, make_free, npy, pairs, parent_of};
 use crate::cli::Context;
 use crate::commands::input::path_text;
 use crate::error::{Error, Exit, Result};
 use crate::manifest::{self, Manifest};
+use crate::memory::{self, default_budget};
 use crate::progress::{Progress, Show};
-use crate::recipe::Level;
+use crate::recipe::{Level, Size};
 use crate::rows::print_one;
 use crate::run::{self, RunDir};
 use crate::tables;
 use crate::tables::nodes::MappedScores;
+use crate::tables::read::scores::GraphScores;
 
 /// Writes a graph in a format of others.
 ///
 /// `cc`: `vertices.txt.gz`, `edges.txt.gz`, and for a run `ranks.txt.gz`, each as Common Crawl's releases have it. `edges`:
 /// `edges.tsv.gz`, two node numbers a line, or with --binary `edges.bin`, two little-endian u32 an edge. `parquet`: the table
 /// `edges` in files `00000.parquet` and on. `npy`: `edges.npy` of shape (m, 2), and the same by `out_offsets.npy` and `out_targets.npy`.
+/// `bvgraph`: `graph.graph`, `graph.properties`, `graph.offsets`.
 #[derive(Debug, Args)]
 pub struct Export {
     /// A graph directory, or a run directory
@@ -43,6 +49,15 @@ pub struct Export {
     /// The folder to make
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Scores for `ranks.txt.gz` of a graph: a folder that `crawlrank rank GRAPH --out` made (`cc`)
+    #[arg(long, value_name = "DIR")]
+    pub ranks: Option<PathBuf>,
+    /// How many nodes have how many edges, and how many components which size, too, as Common Crawl's releases say it
+    #[arg(long)]
+    pub distributions: bool,
+    /// Memory to use, e.g. 4G, for components and scores; default 60 % of the machine's or container's
+    #[arg(long, env = "CRAWLRANK_MEMORY", value_name = "SIZE")]
+    pub memory: Option<Size>,
     /// The graph of a run; default host
     #[arg(long, value_enum)]
     pub level: Option<Level>,
@@ -50,20 +65,23 @@ pub struct Export {
 
 impl Export {
     pub(super) fn run(self, context: &Context) -> Result<Exit> {
-        if !matches!(
-            self.format,
-            Format::Edges | Format::Cc | Format::Parquet | Format::Npy
-        ) {
-            return Err(self.format.is_missing("exports"));
-        }
+        self.format.check_is_built_in()?;
         if self.binary && self.format != Format::Edges {
             return Err(Error::usage("--binary is for --format edges").remedy("leave it out"));
         }
+        if self.ranks.is_some() && self.format != Format::Cc {
+            return Err(Error::usage("--ranks is for --format cc").remedy("leave it out"));
+        }
+        let budget = memory::check(self.memory.map_or_else(default_budget, |size| size.0))?;
         let (folder, ranks) = self.graph_and_ranks()?;
         let graph = Graph::open(&folder)?;
         graph.verify()?;
-        let ranks = match &ranks {
-            Some(folder) if self.format == Format::Cc => Ranks::open(folder, &graph)?,
+        if self.distributions {
+            distributions::check_memory(&graph, budget)?;
+        }
+        let ranks = match (&self.ranks, &ranks) {
+            (Some(folder), _) => Some(Ranks::of_table(folder, &graph, budget, context)?),
+            (None, Some(folder)) if self.format == Format::Cc => Ranks::open(folder, &graph)?,
             _ => None,
         };
         make_free(&self.out)?;
@@ -89,10 +107,15 @@ impl Export {
                 tables::edges::write(to.path, "", &graph, || context.interrupt.check())?;
             }
             Format::Npy => npy::write(&graph, to.path, context, to.progress)?,
+            #[cfg(feature = "bvgraph")]
+            Format::Bvgraph => bvgraph::write(&graph, to.path, context, to.progress)?,
             _ if self.binary => {
                 pairs::write(&graph, &to.path.join("edges.bin"), context, to.progress)?;
             }
             _ => write_edges(&graph, &mut to.create("edges.tsv.gz")?)?,
+        }
+        if self.distributions {
+            distributions::write(&graph, &to)?;
         }
         drop(progress);
         run::publish_file(scratch.path(), &self.out)?;
@@ -151,13 +174,16 @@ fn progress(graph: &Graph, format: Format, ranks: bool, context: &Context) -> Op
         .then(|| Progress::start(context.progress, "export", "lines", lines))
 }
 
-/// Scores and positions of a run, in order of ids.
+/// Scores and positions, in order of ids.
 struct Ranks {
-    harmonic: Column<f64>,
-    harmonic_pos: Column<i64>,
-    pagerank: Column<f64>,
-    pagerank_pos: Column<i64>,
+    harmonic: Values<f64>,
+    harmonic_pos: Values<i64>,
+    pagerank: Values<f64>,
+    pagerank_pos: Values<i64>,
 }
+
+/// Values that a run maps from a file, or that were read from a table.
+type Values<T> = Box<dyn Deref<Target = [T]>>;
 
 impl Ranks {
     /// Opens them; nothing when there is no harmonic centrality, by which the lines of that file are ordered.
@@ -170,11 +196,37 @@ impl Ranks {
             return Ok(None);
         };
         Ok(Some(Ranks {
-            harmonic,
-            harmonic_pos,
-            pagerank: scores.pagerank,
-            pagerank_pos: scores.pagerank_pos,
+            harmonic: Box::new(harmonic),
+            harmonic_pos: Box::new(harmonic_pos),
+            pagerank: Box::new(scores.pagerank),
+            pagerank_pos: Box::new(scores.pagerank_pos),
         }))
+    }
+
+    /// Reads those of a graph that belongs to no run, which are in a table with the names that they belong to.
+    fn of_table(folder: &Path, graph: &Graph, budget: u64, context: &Context) -> Result<Ranks> {
+        let path = folder.join("ranks.parquet");
+        if !path.is_file() {
+            return Err(Error::usage("holds no `ranks.parquet`")
+                .at(folder)
+                .remedy("`crawlrank rank GRAPH --out DIR` makes it"));
+        }
+        let needed = 36 * graph.num_nodes(); // four values a node, and the order
+        if needed > budget {
+            let found = format!(
+                "scores need {} MiB, the budget is {} MiB",
+                needed >> 20,
+                budget >> 20
+            );
+            return Err(Error::new(Exit::Memory, "E-MEMORY", found).remedy("give more --memory"));
+        }
+        let scores = GraphScores::read(&path, graph, &context.interrupt)?;
+        Ok(Ranks {
+            harmonic: Box::new(scores.harmonic),
+            harmonic_pos: Box::new(scores.harmonic_pos),
+            pagerank: Box::new(scores.pagerank),
+            pagerank_pos: Box::new(scores.pagerank_pos),
+        })
     }
 
     /// Nodes in order of their position.
@@ -309,17 +361,17 @@ fn push_number(text: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Where files are written.
-struct Folder<'a> {
+pub(super) struct Folder<'a> {
     path: &'a Path,
-    context: &'a Context,
+    pub(super) context: &'a Context,
     progress: Option<&'a Progress>,
 }
 
 /// A gzipped file of lines. It is a chain of members of [`BLOCK_BYTES`] of text, which threads compress at the same time.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     path: PathBuf,
     file: File,
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     lines: u64,
     blocks: Vec<Vec<u8>>,
     is_empty: bool,
@@ -330,7 +382,7 @@ struct Lines<'a> {
 const BLOCK_BYTES: usize = 4 << 20;
 
 impl Folder<'_> {
-    fn create(&self, name: &str) -> Result<Lines<'_>> {
+    pub(super) fn create(&self, name: &str) -> Result<Lines<'_>> {
         let path = self.path.join(name);
         let file = File::create_new(&path).map_err(|e| Error::cannot_create(&path, &e))?;
         Ok(Lines {
@@ -346,7 +398,7 @@ impl Folder<'_> {
 }
 
 impl Lines<'_> {
-    fn end_line(&mut self) -> Result<()> {
+    pub(super) fn end_line(&mut self) -> Result<()> {
         self.text.push(b'\n');
         self.lines += 1;
         if self.text.len() < BLOCK_BYTES {
@@ -359,7 +411,7 @@ impl Lines<'_> {
         }
     }
 
-    fn finish(&mut self) -> Result<()> {
+    pub(super) fn finish(&mut self) -> Result<()> {
         // A file of no lines is one empty member: no bytes at all are no gzip.
         if !self.text.is_empty() || (self.is_empty && self.blocks.is_empty()) {
             self.blocks.push(std::mem::take(&mut self.text));

@@ -7,6 +7,9 @@ use clap::{Args, ValueEnum};
 use crawlrank_graph::{IdGraph, IdGraphBuilder, IdGraphOptions, NumberedNodes, SelfLoops};
 use serde_json::Value;
 
+#[cfg(feature = "bvgraph")]
+use super::bvgraph;
+use super::cc::Www;
 use super::lines::{self, Refused};
 use super::{Format, MOST_NODES, Making, SHOWN_FROM, cc, edges, npy, pairs};
 use crate::cli::Context;
@@ -49,6 +52,9 @@ pub struct Import {
     /// What becomes of edges from a node to itself
     #[arg(long, value_enum, default_value = "drop")]
     pub self_loops: Loops,
+    /// What becomes of a leading `www.` of names (`cc`); hosts that are then of one name are made one
+    #[arg(long, value_enum, default_value = "keep")]
+    pub www: Www,
     /// The number of nodes; default the largest node number + 1 (with `cc` the number of vertices)
     #[arg(long, value_name = "N")]
     pub nodes: Option<u64>,
@@ -58,8 +64,7 @@ impl Import {
     pub(super) fn run(self, context: &Context) -> Result<Exit> {
         let made = match self.format {
             Format::Cc => self.import_cc(context)?,
-            Format::Edges | Format::Parquet | Format::Npy => self.import_numbers(context)?,
-            other => return Err(other.is_missing("imports")),
+            _ => self.import_numbers(context)?,
         };
         print_one(
             context.output,
@@ -95,16 +100,26 @@ impl Import {
             return Err(Error::usage("--vertices and --edges are for --format cc")
                 .remedy("give the files of edges without them"));
         }
+        if self.www != Www::Keep {
+            return Err(
+                Error::usage("--www is for --format cc: there are no names here")
+                    .remedy("leave it out"),
+            );
+        }
         let most_nodes = self.nodes.unwrap_or(MOST_NODES);
         if most_nodes > MOST_NODES {
             return Err(Error::usage(format!(
                 "--nodes is {most_nodes}, a graph has at most {MOST_NODES}"
             )));
         }
+        self.format.check_is_built_in()?;
         let files = self.given_files()?;
-        let options = self.options()?;
+        #[cfg(feature = "bvgraph")]
+        if self.format == Format::Bvgraph {
+            return self.import_bvgraph(&files, most_nodes, context);
+        }
         let scratch = self.making.prepare()?;
-        let mut builder = IdGraphBuilder::new(scratch.path(), options)?;
+        let mut builder = IdGraphBuilder::new(scratch.path(), self.options()?)?;
         let progress = progress_over(&files, "import", context);
         let edges = &mut builder;
         let progress = progress.as_ref();
@@ -121,10 +136,54 @@ impl Import {
                 None
             }
         };
+        self.finish(builder, told, context)
+    }
+
+    /// Makes the graph of the edges; its nodes are as many as was asked for, as the files said, or as the edges have.
+    fn finish(
+        &self,
+        edges: IdGraphBuilder,
+        told: Option<u64>,
+        context: &Context,
+    ) -> Result<IdGraph> {
         let nodes = self.nodes.or(told);
-        self.making.check_space(builder.file_bytes(nodes))?;
-        let made = builder.finish(nodes, &self.making.out, &mut |_| context.interrupt.flow());
+        self.making.check_space(edges.file_bytes(nodes))?;
+        let made = edges.finish(nodes, &self.making.out, &mut |_| context.interrupt.flow());
         context.interrupt.or_stopped(made)
+    }
+
+    #[cfg(feature = "bvgraph")]
+    fn import_bvgraph(
+        &self,
+        given: &[PathBuf],
+        most_nodes: u64,
+        context: &Context,
+    ) -> Result<IdGraph> {
+        let [given] = given else {
+            return Err(
+                Error::usage(format!("{} graphs, expected one", given.len()))
+                    .remedy("give one basename; `graph merge` is for graphs with names"),
+            );
+        };
+        let files = bvgraph::Files::of(given)?;
+        let mut options = self.options()?;
+        // Lists that later ones refer to are in memory beside the edges that are sorted.
+        let list_bytes = options.memory_bytes / 4;
+        options.memory_bytes -= list_bytes;
+        let scratch = self.making.prepare()?;
+        let mut builder = IdGraphBuilder::new(scratch.path(), options)?;
+        let progress = progress_over(&[files.graph().to_owned()], "import", context);
+        let edges = &mut builder;
+        let nodes = bvgraph::read(
+            &files,
+            most_nodes,
+            list_bytes,
+            edges,
+            context,
+            progress.as_ref(),
+        )?;
+        drop(progress);
+        self.finish(builder, Some(nodes), context)
     }
 
     /// The files to read: those that were given, and those in folders that were.
@@ -132,7 +191,9 @@ impl Import {
         let mut files = Vec::new();
         for given in &self.files {
             if !given.is_dir() {
-                check_file(given)?;
+                if self.format != Format::Bvgraph {
+                    check_file(given)?; // of a BVGraph a basename is given, which is no file
+                }
                 files.push(given.clone());
                 continue;
             }
@@ -172,7 +233,14 @@ impl Import {
         let progress = progress.as_ref();
         let nodes = NumberedNodes::new(scratch.path(), options)?;
         let out = &self.making.out;
-        let mut builder = cc::read_vertices(&files.vertices, nodes, out, context, progress)?;
+        let mut builder =
+            cc::read_vertices(&files.vertices, nodes, self.www, out, context, progress)?;
+        if builder.num_merged() > 0 {
+            tracing::warn!(
+                "{} vertices have names of others: each name is one node, with the edges and the hosts of all",
+                builder.num_merged()
+            );
+        }
         if builder.is_renumbered() {
             tracing::warn!(
                 "ids differ from those of the files, whose vertices are not numbered in byte order of names"
@@ -194,7 +262,8 @@ impl Format {
             Format::Cc => cc::is_told(file),
             Format::Parquet => name.ends_with(".parquet"),
             Format::Npy => name.ends_with(".npy"),
-            Format::Bvgraph => name.ends_with(".graph"),
+            // Beside a graph often lies its transpose.
+            Format::Bvgraph => name.ends_with(".graph") && !name.ends_with("-t.graph"),
         }
     }
 }

@@ -32,7 +32,7 @@ impl EdgesFile {
     pub fn open(path: &Path) -> Result<Self> {
         foreign((|| {
             check_footer(path)?;
-            let metadata = guarded(path, || {
+            let metadata = guarded(path, "Parquet", || {
                 let file = File::open(path).map_err(|e| Error::io(path, &e))?;
                 ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
                     .map_err(|e| damaged(path, e.to_string()))
@@ -83,7 +83,7 @@ impl EdgesFile {
         each: &mut dyn FnMut(i128, i128) -> std::result::Result<(), Refused>,
     ) -> Result<()> {
         let wrong = |found: String| damaged(&self.path, found);
-        foreign(guarded(&self.path, || {
+        foreign(guarded(&self.path, "Parquet", || {
             let file = File::open(&self.path).map_err(|e| Error::io(&self.path, &e))?;
             let builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
