@@ -74,13 +74,27 @@ pub struct Progress {
 impl Progress {
     /// Starts `stage`, which has `total` steps of `unit`.
     pub fn start(show: Show, stage: &'static str, unit: &'static str, total: u64) -> Self {
+        Self::start_at(show, stage, unit, 0, total)
+    }
+
+    /// The same, where `done` of the steps were done before: the time they took is not looked for.
+    pub fn start_at(
+        show: Show,
+        stage: &'static str,
+        unit: &'static str,
+        done: u64,
+        total: u64,
+    ) -> Self {
         let draws = show == Show::Auto && std::io::stderr().is_terminal();
         let target = if draws {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(Some(total), target).with_prefix(stage);
+        let bar = ProgressBar::with_draw_target(Some(total), target)
+            .with_prefix(stage)
+            .with_position(done);
+        bar.reset_eta();
         bar.set_style(
             ProgressStyle::with_template(
                 "{prefix:8} [{bar:30}] {human_pos}/{human_len} {msg} {elapsed} ETA {eta}",
@@ -110,6 +124,11 @@ impl Progress {
     pub fn advance(&self, steps: u64) {
         self.bar.inc(steps);
         self.show();
+    }
+
+    /// Changes the total, which was an estimate.
+    pub fn expect(&self, total: u64) {
+        self.bar.set_length(total);
     }
 
     /// Sets the count and says something beside it, e.g. the residual of an iteration.

@@ -76,6 +76,13 @@ impl RunDir {
         self.root.join("tmp")
     }
 
+    /// Where the ranking of a level keeps its state; there only while one is going on or was stopped. No output: it binds itself
+    /// to its graph and options, and is removed once the scores are committed.
+    pub fn checkpoint(&self, level: Level) -> PathBuf {
+        self.root
+            .join(format!("rank-{}.checkpoint", level.as_str()))
+    }
+
     /// A committed output by the name it has in the manifest, e.g. `graph/host`.
     pub fn output(&self, name: &str) -> PathBuf {
         self.root.join(name)

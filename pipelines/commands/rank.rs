@@ -18,7 +18,7 @@ use crate::recipe::Recipe;
 use crate::rows;
 use crate::run::{self, RunDir};
 use crate::stages;
-use crate::stages::rank::{self, Options, Scores};
+use crate::stages::rank::{self, Checkpoint, Options, Scores};
 use crate::tables::nodes::{self, MappedScores, reversed};
 
 /// PageRank and harmonic centrality on a built graph, also one that was imported.
@@ -116,10 +116,12 @@ impl Rank {
             }),
             components: self.components,
             memory: budget(recipe),
+            checkpoint: Checkpoint::new(out.join("ranks.checkpoint")),
         };
         fs::create_dir_all(out).map_err(|e| Error::cannot_create(out, &e))?;
         let scores = rank::score(&graph, &options, &context.interrupt, context.progress)?;
         write_ranks(&graph, &scores, out)?;
+        options.checkpoint.remove()?;
         let report = &scores.report;
         if let Some(why) = &report.harmonic_left_out {
             tracing::warn!("harmonic centrality is null: {why}");

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use crawlrank_graph::{Column, Components, Graph, HarmonicOptions, PageRankOptions};
+use crawlrank_graph::{
+    Column, Components, Graph, HarmonicOptions, PageRank, PageRankOptions, Ranking, Restored,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Job;
 use crate::error::{Error, Exit, Result};
+use crate::escape::shown_path;
 use crate::interrupt::Interrupt;
 use crate::manifest::Manifest;
 use crate::progress::{Progress, Show};
@@ -27,6 +30,68 @@ pub struct Options {
     pub components: bool,
     /// Bytes of memory to use.
     pub memory: u64,
+    /// Where PageRank keeps its state meanwhile.
+    pub checkpoint: Checkpoint,
+}
+
+/// A file that a PageRank which was killed goes on from, to the same bits.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    every: Duration,
+    /// Of the time, writing takes at most one part in so many; 0: however much it is.
+    share: u32,
+}
+
+impl Checkpoint {
+    /// Of a file that is written every 30 seconds, or more seldom where writing takes longer than a twentieth of that. So a
+    /// ranking that takes less leaves none, unless it is interrupted.
+    pub fn new(path: PathBuf) -> Self {
+        Checkpoint {
+            path,
+            every: Duration::from_secs(30),
+            share: 20,
+        }
+    }
+
+    /// The same, written after every iteration.
+    pub fn after_every_iteration(self) -> Self {
+        Checkpoint {
+            every: Duration::ZERO,
+            share: 0,
+            ..self
+        }
+    }
+
+    /// Takes up the state in the file, if there is one; returns how many iterations were done.
+    fn restore(&self, ranking: &mut Ranking) -> usize {
+        match ranking.restore(&self.path) {
+            Restored::Nothing => 0,
+            Restored::After(iterations) => {
+                tracing::info!("PageRank goes on after iteration {iterations}");
+                iterations
+            }
+            Restored::Ignored(why) => {
+                let path = shown_path(&self.path);
+                tracing::warn!("{path}: this checkpoint of PageRank is not used: {why}");
+                0
+            }
+        }
+    }
+
+    /// Keeps the state, and returns when to do so again. A failure, such as a full disk, costs the ranking nothing but this.
+    fn save(&self, ranking: &Ranking) -> Instant {
+        let started = Instant::now();
+        if let Err(error) = ranking.save(&self.path) {
+            tracing::warn!("PageRank goes on without a checkpoint: {error}");
+        }
+        Instant::now() + self.every.max(self.share * started.elapsed())
+    }
+
+    /// Removes the file, once the scores are where they belong.
+    pub fn remove(&self) -> Result<()> {
+        Ok(crawlrank_graph::remove_checkpoint(&self.path)?)
+    }
 }
 
 /// How a ranking went: the content of `ranks.json`.
@@ -53,6 +118,9 @@ pub struct Report {
     pub accelerated: bool,
     /// Iterations done.
     pub iterations: u64,
+    /// How many of them an earlier process had done, that was stopped.
+    #[serde(default)]
+    pub resumed_after: u64,
     /// L1 change of the last iteration.
     pub residual: f64,
     /// L1 change of each iteration, the first one first; empty in files of versions that did not keep it.
@@ -72,7 +140,7 @@ pub struct Report {
     /// Why components were asked for and not computed.
     #[serde(default)]
     pub components_left_out: Option<String>,
-    /// Wall time of all that.
+    /// Wall time of all that, without the time of an earlier process.
     pub seconds: f64,
 }
 
@@ -174,7 +242,9 @@ pub fn rank(job: &Job) -> Result<()> {
     });
     for &level in &job.recipe.level {
         let name = RunDir::ranks(level);
+        let checkpoint = Checkpoint::new(run.checkpoint(level));
         if job.commits.has(&name) {
+            checkpoint.remove()?;
             continue;
         }
         let graph = Graph::open(run.output(&RunDir::graph(level)))?;
@@ -188,11 +258,13 @@ pub fn rank(job: &Job) -> Result<()> {
             harmonic: harmonic.clone(),
             components: false,
             memory: job.memory,
+            checkpoint,
         };
         let scores = score(&graph, &options, job.interrupt, job.progress)?;
         let folder = run.tmp().join(format!("ranks-{}", level.as_str()));
         write(&folder, &scores)?;
         job.commits.publish(&folder, &name, Vec::new())?;
+        options.checkpoint.remove()?;
     }
     Ok(())
 }
@@ -225,7 +297,7 @@ pub fn score(
     let started = Instant::now();
     let nodes = graph.num_nodes();
     check_memory(nodes, &options.pagerank, options.memory)?;
-    let pagerank = pagerank(graph, &options.pagerank, interrupt, show)?;
+    let (pagerank, resumed_after) = pagerank(graph, options, interrupt, show)?;
     let (harmonic, left_out) = match &options.harmonic {
         None => (None, None),
         Some(harmonic) => {
@@ -271,6 +343,7 @@ pub fn score(
         personalized: asked.personalize.is_some(),
         accelerated: asked.accelerate,
         iterations: pagerank.iterations as u64,
+        resumed_after: resumed_after as u64,
         residual: pagerank.residual,
         residuals: pagerank.residuals,
         error_bound: pagerank.error_bound,
@@ -293,26 +366,38 @@ pub fn score(
     })
 }
 
+/// Computes PageRank; returns with it how many iterations an earlier process had done.
 fn pagerank(
     graph: &Graph,
-    options: &PageRankOptions,
+    options: &Options,
     interrupt: &Interrupt,
     show: Show,
-) -> Result<crawlrank_graph::PageRank> {
-    let progress = Progress::start(
-        show,
-        "pagerank",
-        "iterations",
-        options.max_iterations as u64,
-    );
-    let ranked = crawlrank_graph::pagerank(graph, options, &mut |iteration| {
-        progress.set(
-            iteration.iteration as u64,
-            format!("residual {:.1e}", iteration.residual),
-        );
-        interrupt.flow()
-    });
-    interrupt.or_stopped(ranked)
+) -> Result<(PageRank, usize)> {
+    let checkpoint = &options.checkpoint;
+    let most = options.pagerank.max_iterations as u64;
+    let mut ranking = Ranking::new(graph, &options.pagerank)?;
+    let resumed_after = checkpoint.restore(&mut ranking);
+    let progress = Progress::start_at(show, "pagerank", "iterations", resumed_after as u64, most);
+    let mut due = Instant::now() + checkpoint.every;
+    while let Some(iteration) = ranking.iterate()? {
+        let residual = format!("residual {:.1e}", iteration.residual);
+        let done = iteration.iteration as u64;
+        match iteration.remaining {
+            None => progress.set(done, residual),
+            Some(left) => {
+                progress.expect(done + left as u64);
+                progress.set(
+                    done,
+                    format!("{residual}; by its rate {left} iterations left"),
+                );
+            }
+        }
+        if interrupt.is_requested() || Instant::now() >= due {
+            due = checkpoint.save(&ranking);
+        }
+        interrupt.check()?;
+    }
+    Ok((ranking.finish(), resumed_after))
 }
 
 fn harmonic_scores(
@@ -414,6 +499,7 @@ mod tests {
                 harmonic: None,
                 components: true,
                 memory,
+                checkpoint: Checkpoint::new(folder.path().join("ranks.checkpoint")),
             };
             let scores = score(&graph, &options, &Interrupt::default(), Show::Nothing).unwrap();
             assert_eq!(scores.components.is_some(), fits, "{memory}");

@@ -1,11 +1,19 @@
 //! `rank` of a graph that belongs to no run.
 
 use std::fs::{self, File};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
+use crawlrank::interrupt::Interrupt;
+use crawlrank::progress::Show;
+use crawlrank::stages::rank::{self, Checkpoint, Options, Report};
+use crawlrank_graph::{Column, Graph, PageRankOptions, pagerank};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
@@ -93,6 +101,228 @@ fn acceleration_is_asked_for_and_reported() {
     assert!(plain["iterations"].as_u64() > Some(100), "{plain}");
     assert!(fast["iterations"].as_u64() < Some(20), "{fast}");
     assert_eq!(fast["converged"], true);
+}
+
+/// A circle of nodes with two short cuts, on which scores go round for long: they shrink by the damping only.
+fn circle(folder: &Path) -> PathBuf {
+    let edges = folder.join("edges.tsv");
+    let n = 5_000;
+    let lines = (0..n).map(|node| format!("{node}\t{}\n", (node + 1) % n));
+    let edges_text: String = lines
+        .chain(["0\t1700\n", "900\t3000\n"].map(String::from))
+        .collect();
+    fs::write(&edges, edges_text).unwrap();
+    edges
+}
+
+#[test]
+fn what_does_not_converge_is_said_and_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (graph, out) = (folder.path().join("graph"), folder.path().join("ranks"));
+    let edges = circle(folder.path());
+    let import = ["graph", "import", "--format", "edges", "--out"].map(Path::new);
+    assert_eq!(
+        crawlrank(import.into_iter().chain([&*graph, &edges])).code,
+        0
+    );
+    let rank = ["rank".as_ref(), &*graph, "--out".as_ref(), &*out];
+    let more = ["--no-harmonic", "--max-iterations", "5"].map(Path::new);
+    let ran = crawlrank(rank.into_iter().chain(more));
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("did not converge within 5 iterations"),
+        "{}",
+        ran.stderr
+    );
+    let report: Value = serde_json::from_slice(&fs::read(out.join("ranks.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&report["converged"], &report["iterations"]),
+        (&json!(false), &json!(5))
+    );
+    let residual = report["residual"].as_f64().unwrap();
+    let bound = report["error_bound"].as_f64().unwrap();
+    assert!(
+        (bound - residual * 0.85 / 0.15).abs() <= 1e-12 * bound,
+        "{report}"
+    );
+    assert_eq!(report["residuals"].as_array().unwrap().len(), 5);
+    assert!(report["seconds"].as_f64().unwrap() > 0.0);
+    // Of what was stopped nothing is left, of what ended neither.
+    let mut files: Vec<_> = fs::read_dir(&out)
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["ranks.json", "ranks.parquet"]);
+}
+
+/// Names a folder with a graph: the test process is then the one that ranks it, and is killed.
+const RANK_HERE: &str = "CRAWLRANK_TEST_RANK_HERE";
+
+#[test]
+fn a_ranking_killed_at_any_moment_goes_on_to_the_same_bytes() {
+    if let Some(folder) = std::env::var_os(RANK_HERE) {
+        return rank_with_checkpoints(Path::new(&folder));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let import = ["graph", "import", "--format", "edges", "--out"].map(Path::new);
+    let graph = folder.path().join("graph");
+    let edges = circle(folder.path());
+    assert_eq!(
+        crawlrank(import.into_iter().chain([&*graph, &edges])).code,
+        0
+    );
+    let undisturbed = {
+        let options = options();
+        let graph = Graph::open(&graph).unwrap();
+        pagerank(&graph, &options, &mut |_| ControlFlow::Continue(())).unwrap()
+    };
+    let spawn = || {
+        Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "rank_commands::a_ranking_killed_at_any_moment_goes_on_to_the_same_bytes",
+            ])
+            .env(RANK_HERE, folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut kills = 0;
+    for moment in 1..=20 {
+        let mut child = spawn();
+        sleep(Duration::from_millis(10 + moment * 37 % 90));
+        kills += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(kills >= 5, "only {kills} of 20 kills met a ranking");
+    assert!(spawn().wait().unwrap().success());
+    let report = Report::open(&folder.path().join("ranks")).unwrap();
+    assert!(report.resumed_after > 0);
+    let bits = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| value.to_bits())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(report.iterations, 600);
+    let scores = folder.path().join("ranks/pagerank.npy");
+    let scores = Column::<f64>::open(&scores, undisturbed.scores.len() as u64).unwrap();
+    assert_eq!(bits(&scores), bits(&undisturbed.scores));
+}
+
+fn options() -> PageRankOptions {
+    PageRankOptions {
+        damping: 0.99,
+        tolerance: 0.0,
+        max_iterations: 600,
+        accelerate: true,
+        ..PageRankOptions::default()
+    }
+}
+
+/// Ranks the graph of the folder, with a checkpoint after each iteration.
+fn rank_with_checkpoints(folder: &Path) {
+    let checkpoint = Checkpoint::new(folder.join("checkpoint"));
+    let options = Options {
+        pagerank: options(),
+        harmonic: None,
+        components: false,
+        memory: 1 << 30,
+        checkpoint: checkpoint.after_every_iteration(),
+    };
+    let graph = Graph::open(folder.join("graph")).unwrap();
+    let scores = rank::score(&graph, &options, &Interrupt::default(), Show::Nothing).unwrap();
+    let ranks = folder.join("ranks");
+    let _ = fs::remove_dir_all(&ranks); // of one that was killed, or that had come to the end
+    rank::write(&ranks, &scores).unwrap();
+}
+
+#[test]
+fn an_interrupted_ranking_is_saved_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (graph, edges) = (folder.path().join("graph"), circle(folder.path()));
+    let import = ["graph", "import", "--format", "edges", "--out"].map(Path::new);
+    assert_eq!(
+        crawlrank(import.into_iter().chain([&*graph, &edges])).code,
+        0
+    );
+    let rank = |out: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crawlrank"));
+        command
+            .args([
+                "rank".as_ref(),
+                graph.as_os_str(),
+                "--out".as_ref(),
+                out.as_os_str(),
+            ])
+            .args([
+                "--no-harmonic",
+                "--accelerate",
+                "--damping",
+                "0.999",
+                "--tolerance",
+                "1e-30",
+                "--max-iterations",
+            ])
+            .arg("16000");
+        command
+    };
+    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
+    let started = Instant::now();
+    assert_eq!(rank(&whole).output().unwrap().status.code(), Some(3));
+    let a_part = started.elapsed() / 6;
+    let mut child = rank(&stopped)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    sleep(a_part);
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "it ended before it could be stopped"
+    );
+    let signal = ["-INT", &child.id().to_string()];
+    assert!(
+        Command::new("kill")
+            .args(signal)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("run the same command again"), "{said}");
+    assert!(stopped.join("ranks.checkpoint").exists());
+
+    let report = |out: &Path| -> Value {
+        serde_json::from_slice(&fs::read(out.join("ranks.json")).unwrap()).unwrap()
+    };
+    let again = rank(&stopped).output().unwrap();
+    assert_eq!(again.status.code(), Some(3));
+    assert!(report(&stopped)["resumed_after"].as_u64() > Some(0));
+    assert_eq!(report(&stopped)["residuals"], report(&whole)["residuals"]);
+    let table = |out: &Path| fs::read(out.join("ranks.parquet")).unwrap();
+    assert!(table(&stopped) == table(&whole), "other bytes");
+    assert!(!stopped.join("ranks.checkpoint").exists());
+
+    // What belongs to other options is said and left aside.
+    fs::write(
+        stopped.join("ranks.checkpoint"),
+        b"crawlrank-rank 1 of another world, and longer",
+    )
+    .unwrap();
+    let again = rank(&stopped).output().unwrap();
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(
+        said.contains("this checkpoint of PageRank is not used"),
+        "{said}"
+    );
+    assert_eq!(report(&stopped)["resumed_after"], 0);
+    assert!(table(&stopped) == table(&whole), "other bytes");
 }
 
 #[test]

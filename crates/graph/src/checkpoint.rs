@@ -43,9 +43,7 @@ impl Ranking<'_> {
     /// # Errors
     /// [`Error::Io`]; the file is then the one before.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".tmp");
-        let beside = PathBuf::from(beside);
+        let beside = beside(path);
         let written = self.write(&beside).and_then(|()| {
             std::fs::rename(&beside, path)?;
             sync_dir(parent_of(path)).map_err(std::io::Error::other)
@@ -57,11 +55,7 @@ impl Ranking<'_> {
     }
 
     fn write(&self, path: &Path) -> std::io::Result<()> {
-        // What a killed process left.
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove(path)?; // what a killed process left
         let (jump_residual, steps) = match &self.extrapolation {
             Some(extrapolation) => extrapolation.state(),
             None => (0.0, &[][..]),
@@ -146,6 +140,29 @@ impl Ranking<'_> {
             return Err("its checksum does not match".to_owned());
         }
         Ok(())
+    }
+}
+
+/// Removes what [`Ranking::save`] wrote, and what a process left that was killed while it wrote. Nothing there is well.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn remove_checkpoint(path: &Path) -> Result<(), Error> {
+    remove(path)
+        .and_then(|()| remove(&beside(path)))
+        .map_err(Error::io(path, "remove"))
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    PathBuf::from(beside)
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }
 

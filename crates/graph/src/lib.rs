@@ -33,7 +33,7 @@ mod tests;
 
 pub use adjacency::Adjacency;
 pub use builder::{BuilderOptions, GraphBuilder};
-pub use checkpoint::Restored;
+pub use checkpoint::{Restored, remove_checkpoint};
 pub use column::{Column, ColumnValue};
 pub use components::{
     ComponentSizes, Components, ComponentsStep, strong_components, strong_components_memory_bytes,

@@ -1,7 +1,9 @@
 //! A ranking that stops anywhere goes on to the same bits.
 
 use super::util::{eight_nodes, go_on, id_graph};
-use crate::{Dangling, Graph, PageRank, PageRankOptions, Ranking, Restored, pagerank};
+use crate::{
+    Dangling, Graph, PageRank, PageRankOptions, Ranking, Restored, pagerank, remove_checkpoint,
+};
 use std::path::Path;
 
 fn options(accelerate: bool) -> PageRankOptions {
@@ -175,6 +177,11 @@ fn saving_replaces_whole_files_and_what_a_killed_one_left() {
         assert_eq!(ranking.restore(&path), Restored::After(done));
     }
     assert_eq!(std::fs::read_dir(&place).unwrap().count(), 1);
+    std::fs::write(place.join("checkpoint.tmp"), b"half of it").unwrap();
+    for _ in 0..2 {
+        remove_checkpoint(&path).unwrap();
+        assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0);
+    }
     let ranking = Ranking::new(&graph, &options).unwrap();
     assert!(ranking.save(&place.join("none/checkpoint")).is_err());
 }
