@@ -89,13 +89,13 @@ fn measure_all(graph: &Path, options: &Options) -> Result {
     }
     for round in 0..options.rounds {
         for (peer, threads, figures) in &mut runs {
-            let marks = peer.run(*threads, &folder, &options.programs, size.nodes)?;
+            let iteration = peer.run(*threads, &folder, &options.programs, size.nodes)?;
             eprintln!(
                 "round {round}: {} x{threads}: {}",
                 peer.name,
-                marks.summary()
+                iteration.summary()
             );
-            figures.add(&marks);
+            figures.add(&iteration);
         }
     }
     println!(

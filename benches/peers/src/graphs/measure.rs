@@ -1,4 +1,4 @@
-//! When a process says that an iteration ended: by the clock, and by its CPU time.
+//! How long an iteration of a process takes, by the clock and by its CPU time.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -9,11 +9,16 @@ use crate::Result;
 /// CPU time in `/proc` is counted in hundredths of a second.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The ends of iterations.
-pub struct Marks(Vec<(Instant, Duration)>);
+/// Of one iteration, the mean of those of a process. One alone would be told wrongly: ticks are long, and where the machine
+/// is busy several lines may wait until they are read.
+pub struct Iteration {
+    wall: Duration,
+    cpu: Duration,
+}
 
-impl Marks {
-    /// Runs a program that prints a line, known by `is_mark`, at the end of each iteration.
+impl Iteration {
+    /// Runs a program that prints a line, known by `is_mark`, at the end of each iteration. What comes before the first line
+    /// does not count.
     pub fn of(command: &mut Command, is_mark: fn(&str) -> bool) -> Result<Self> {
         let mut child = command
             .stdout(Stdio::piped())
@@ -27,50 +32,38 @@ impl Marks {
             }
         }
         let status = child.wait()?;
-        if !status.success() || marks.len() < 3 {
-            return Err(format!("{command:?}: {status}, {} iterations", marks.len()).into());
+        match marks.as_slice() {
+            [first, between @ .., last] if status.success() => {
+                let iterations = between.len() as u32 + 1;
+                Ok(Self {
+                    wall: (last.0 - first.0) / iterations,
+                    cpu: (last.1 - first.1) / iterations,
+                })
+            }
+            _ => Err(format!("{command:?}: {status}, {} lines", marks.len()).into()),
         }
-        Ok(Self(marks))
-    }
-
-    fn walls(&self) -> impl Iterator<Item = f64> {
-        let pairs = self.0.windows(2);
-        pairs.map(|pair| (pair[1].0 - pair[0].0).as_secs_f64())
-    }
-
-    /// Of one iteration, the mean: a tick is too long to tell one from another.
-    fn cpu(&self) -> f64 {
-        let (first, last) = (self.0[0].1, self.0[self.0.len() - 1].1);
-        (last - first).as_secs_f64() / (self.0.len() - 1) as f64
     }
 
     pub fn summary(&self) -> String {
-        let mut walls: Vec<f64> = self.walls().collect();
-        let median = median(&mut walls);
-        format!(
-            "{} iterations, best {:.0} ms, median {:.0} ms, CPU {:.0} ms",
-            walls.len(),
-            1e3 * walls[0],
-            1e3 * median,
-            1e3 * self.cpu()
-        )
+        let [wall, cpu] = [self.wall, self.cpu].map(|time| time.as_millis());
+        format!("{wall} ms, CPU {cpu} ms")
     }
 }
 
+/// Of all rounds.
 #[derive(Default)]
 pub struct Figures {
-    /// Of all iterations.
     walls: Vec<f64>,
-    /// One of each round.
     cpus: Vec<f64>,
 }
 
 impl Figures {
-    pub fn add(&mut self, marks: &Marks) {
-        self.walls.extend(marks.walls());
-        self.cpus.push(marks.cpu());
+    pub fn add(&mut self, iteration: &Iteration) {
+        self.walls.push(iteration.wall.as_secs_f64());
+        self.cpus.push(iteration.cpu.as_secs_f64());
     }
 
+    /// Best and median by the clock, then by CPU time.
     pub fn cells(&self, edges: u64) -> String {
         let rate = |seconds: f64| format!("{:.0}", edges as f64 / seconds / 1e6);
         let (mut walls, mut cpus) = (self.walls.clone(), self.cpus.clone());

@@ -11,7 +11,7 @@ use webgraph_algo::rank::{PageRank, preds::MaxIter};
 
 use crate::Result;
 use crate::formats::{Format, Pairs};
-use crate::measure::Marks;
+use crate::measure::Iteration;
 
 const ITERATIONS: usize = 10;
 
@@ -84,11 +84,11 @@ impl Peer {
         folder: &Path,
         programs: &Path,
         nodes: usize,
-    ) -> Result<Marks> {
+    ) -> Result<Iteration> {
         let threads_text = threads.to_string();
         match self.how {
             // `-l` prints a line for each iteration, which a C program keeps back when nobody watches, hence stdbuf.
-            How::Gap(program) => Marks::of(
+            How::Gap(program) => Iteration::of(
                 Command::new("stdbuf")
                     .arg("--output=L")
                     .arg(programs.join(program))
@@ -101,7 +101,7 @@ impl Peer {
                     line.starts_with(|first: char| first.is_ascii_digit())
                 },
             ),
-            How::Cost(mode) => Marks::of(
+            How::Cost(mode) => Iteration::of(
                 Command::new(programs.join("pagerank"))
                     .arg(mode)
                     .arg(folder.join("graph"))
@@ -109,7 +109,7 @@ impl Peer {
                 |line| line.starts_with("Iteration "),
             ),
             // `graph` takes a thread for each core that it may run on.
-            How::Library(_) => Marks::of(
+            How::Library(_) => Iteration::of(
                 Command::new("taskset")
                     .args(["--cpu-list", &format!("0-{}", threads - 1)])
                     .arg(std::env::current_exe()?)
