@@ -341,7 +341,7 @@ impl Commits {
     }
 }
 
-/// Lists the files of an output with their lengths and digests; arrays are left to the `graph.json` beside them.
+/// Lists the files of an output with their lengths and digests; arrays and streams are left to the `graph.json` beside them.
 fn list_files(run: &RunDir, name: &str) -> Result<BTreeMap<String, FileEntry>> {
     let mut files = BTreeMap::new();
     let mut pending = vec![name.to_owned()];
@@ -365,9 +365,10 @@ fn list_files(run: &RunDir, name: &str) -> Result<BTreeMap<String, FileEntry>> {
     Ok(files)
 }
 
-/// Says whether the file is covered by the checksums of the graph it lies in.
+/// Says whether the file is covered by the checksums of the graph it lies in, or by its own.
 fn is_graph_array(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "npy") && path.with_file_name(GRAPH).exists()
+    let covered = path.extension().is_some_and(|end| end == "npy" || end == "stream");
+    covered && path.with_file_name(GRAPH).exists()
 }
 
 /// The file that lists the arrays of a graph with their lengths and checksums.

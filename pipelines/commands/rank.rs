@@ -110,6 +110,7 @@ impl Rank {
                     .transpose()?,
                 weighted: self.weighted,
                 accelerate: self.accelerate,
+                memory_bytes: budget(recipe),
             },
             harmonic: recipe.harmonic.then_some(HarmonicOptions {
                 log2m: recipe.harmonic_log2m,
@@ -180,8 +181,8 @@ impl Rank {
                     .at(run.root())
                     .remedy("run it to the end first"));
             }
-            let nodes = Graph::open(run.output(&name))?.num_nodes();
-            rank::check_memory(nodes, &PageRankOptions::default(), budget(&recipe))?;
+            let graph = Graph::open(run.output(&name))?;
+            rank::check_memory(&graph, &PageRankOptions::default(), budget(&recipe))?;
         }
         let shards = manifest::read_shards(&run)?;
         let commits = manifest::rerank(&run, before, &recipe, &shards)?;

@@ -253,6 +253,7 @@ pub fn rank(job: &Job) -> Result<()> {
                 damping: job.recipe.damping,
                 tolerance: job.recipe.tolerance,
                 max_iterations: job.recipe.max_iterations as usize,
+                memory_bytes: job.memory,
                 ..PageRankOptions::default()
             },
             harmonic: harmonic.clone(),
@@ -270,8 +271,9 @@ pub fn rank(job: &Job) -> Result<()> {
 }
 
 /// Refuses a budget that the vectors of PageRank and of its positions exceed.
-pub fn check_memory(nodes: u64, options: &PageRankOptions, budget: u64) -> Result<()> {
-    let needed = crawlrank_graph::pagerank_memory_bytes(nodes, options) + 8 * nodes;
+pub fn check_memory(graph: &Graph, options: &PageRankOptions, budget: u64) -> Result<()> {
+    let (nodes, sources) = (graph.num_nodes(), graph.num_sources());
+    let needed = crawlrank_graph::pagerank_memory_bytes(nodes, sources, options) + 8 * nodes;
     if needed <= budget {
         return Ok(());
     }
@@ -296,7 +298,7 @@ pub fn score(
 ) -> Result<Scores> {
     let started = Instant::now();
     let nodes = graph.num_nodes();
-    check_memory(nodes, &options.pagerank, options.memory)?;
+    check_memory(graph, &options.pagerank, options.memory)?;
     let (pagerank, resumed_after) = pagerank(graph, options, interrupt, show)?;
     let (harmonic, left_out) = match &options.harmonic {
         None => (None, None),

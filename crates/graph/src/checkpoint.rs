@@ -207,6 +207,7 @@ fn key(graph: &Graph, options: &PageRankOptions) -> u64 {
         personalize,
         weighted,
         accelerate,
+        memory_bytes: _, // changes no bit
     } = options;
     let mut hasher = Box::new(Xxh3::new());
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());

@@ -5,6 +5,7 @@ use crate::array::{Array, Element, array_path};
 use crate::error::Error;
 use crate::manifest::{CHECKSUMS, Flags, Manifest};
 use crate::names::Names;
+use crate::stream::STREAM;
 use std::path::{Path, PathBuf};
 
 /// A graph directory mapped into memory: names, edges in both directions, counts per node.
@@ -45,7 +46,15 @@ impl Graph {
     /// # Errors
     /// [`Error::Io`] when a file is missing, [`Error::Version`], or [`Error::Corrupt`].
     pub fn open(dir: impl AsRef<Path>) -> Result<Graph, Error> {
-        let dir = dir.as_ref();
+        let graph = Self::open_without_stream(dir.as_ref())?;
+        if let Some(path) = graph.ranking_stream() {
+            std::fs::metadata(&path).map_err(Error::io(&path, "read"))?;
+        }
+        Ok(graph)
+    }
+
+    /// As [`open`](Self::open), before the stream is there.
+    pub(crate) fn open_without_stream(dir: &Path) -> Result<Graph, Error> {
         let manifest = Manifest::read(dir)?;
         if !manifest.flags.incoming {
             return Err(Error::Incompatible {
@@ -59,6 +68,12 @@ impl Graph {
             one_way: OneWayGraph::with_manifest(dir, manifest)?,
             incoming,
         })
+    }
+
+    /// Returns the file that rankings read, if the graph has one; graphs of older versions have none.
+    pub fn ranking_stream(&self) -> Option<PathBuf> {
+        let has_stream = self.one_way.manifest.stream;
+        has_stream.then(|| self.dir().join(STREAM))
     }
 
     /// Returns the directory that was opened.
@@ -115,6 +130,11 @@ impl Graph {
     pub fn num_dangling(&self) -> u64 {
         let offsets = self.outgoing().offsets();
         offsets.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
+    }
+
+    /// Returns the number of nodes with outgoing edges.
+    pub fn num_sources(&self) -> u64 {
+        self.num_nodes() - self.num_dangling()
     }
 
     /// Names and files of the arrays, in the order of the format: NumPy files, for readers of other languages.

@@ -53,6 +53,9 @@ pub(crate) struct Manifest {
     pub(crate) num_nodes: u64,
     pub(crate) num_edges: u64,
     pub(crate) flags: Flags,
+    /// Whether there is a ranking stream; absent in the first graphs, which have none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stream: bool,
     block_bytes: u64,
     pub(crate) arrays: Vec<ArrayEntry>,
     /// XXH3-64 of the data of `checksums.npy`.
@@ -92,6 +95,7 @@ impl Manifest {
             num_nodes,
             num_edges,
             flags,
+            stream: flags.incoming,
             block_bytes: BLOCK_BYTES as u64,
             arrays,
             checksums: digest(bytemuck::cast_slice(checksums)),

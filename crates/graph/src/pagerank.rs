@@ -20,6 +20,7 @@ use crate::Error;
 use crate::extrapolation::Extrapolation;
 use crate::graph::Graph;
 use crate::pull::Pull;
+use crate::stream;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 
@@ -57,6 +58,9 @@ pub struct PageRankOptions {
     /// mostly a third to half of the iterations less, for more memory. The answer is the same within the
     /// error bound, not in its bits. Default: no.
     pub accelerate: bool,
+    /// Memory to use: with less than scores and edges need, edges are read from the graph's ranking stream in
+    /// each iteration. The bits are the same. Default: no limit.
+    pub memory_bytes: u64,
 }
 
 impl Default for PageRankOptions {
@@ -69,6 +73,7 @@ impl Default for PageRankOptions {
             personalize: None,
             weighted: false,
             accelerate: false,
+            memory_bytes: u64::MAX,
         }
     }
 }
@@ -110,12 +115,16 @@ pub struct PageRank {
     pub converged: bool,
 }
 
-/// Returns the bytes of memory that [`pagerank`] takes for a graph of that many nodes.
-pub fn pagerank_memory_bytes(num_nodes: u64, options: &PageRankOptions) -> u64 {
-    let scores = num_nodes.saturating_mul(16);
+/// Returns the bytes of memory that [`pagerank`] needs at least for a graph of that many nodes, of which so many
+/// have outgoing edges, besides some 30 MB per thread; with more it keeps edges in memory.
+pub fn pagerank_memory_bytes(num_nodes: u64, num_sources: u64, options: &PageRankOptions) -> u64 {
+    let vectors = match options.weighted {
+        true => num_nodes.saturating_mul(16),
+        false => stream::least_memory_bytes(num_nodes, num_sources),
+    };
     match options.accelerate {
-        true => scores.saturating_add(Extrapolation::memory_bytes(num_nodes)),
-        false => scores,
+        true => vectors.saturating_add(Extrapolation::memory_bytes(num_nodes)),
+        false => vectors,
     }
 }
 
@@ -159,6 +168,15 @@ impl<'a> Ranking<'a> {
     /// Those of [`pagerank`].
     pub fn new(graph: &'a Graph, options: &'a PageRankOptions) -> Result<Self, Error> {
         check_options(graph, options)?;
+        Self::with_kernel(graph, options, kernel(graph, options)?)
+    }
+
+    /// As [`new`](Self::new), of checked options and with a kernel of one's own.
+    pub(crate) fn with_kernel(
+        graph: &'a Graph,
+        options: &'a PageRankOptions,
+        kernel: Box<dyn Kernel + 'a>,
+    ) -> Result<Self, Error> {
         let n = graph.num_nodes() as usize;
         let scores = filled(n, 0.0)?;
         let extrapolation = options
@@ -169,7 +187,7 @@ impl<'a> Ranking<'a> {
             graph,
             options,
             jump: Jump::new(options, n),
-            kernel: kernel(graph, options)?,
+            kernel,
             loaded: false,
             scores,
             residuals: Vec::new(),
@@ -274,7 +292,13 @@ pub(crate) trait Kernel {
 
 /// Chooses the kernel: a function of graph and options.
 fn kernel<'a>(graph: &'a Graph, options: &PageRankOptions) -> Result<Box<dyn Kernel + 'a>, Error> {
-    Ok(Box::new(Pull::new(graph, options.weighted)?))
+    if options.weighted {
+        return Ok(Box::new(Pull::new(graph, true)?));
+    }
+    match graph.ranking_stream() {
+        Some(path) => stream::open_kernel(graph, &path, options.memory_bytes),
+        None => Ok(Box::new(stream::kernel_of(graph)?)),
+    }
 }
 
 /// Divides by the sum, which rounding has moved from 1 by some 1e-16 per iteration.

@@ -5,6 +5,7 @@ use crate::adjacency::Adjacency;
 use crate::array::{BLOCK_BYTES, HEADER_BYTES, array_path, block_checksum};
 use crate::graph::{Graph, OneWayGraph};
 use crate::manifest::{CHECKSUMS, Manifest, blocks_of};
+use crate::stream;
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -14,7 +15,7 @@ const NODES_PER_TASK: usize = 65_536;
 impl Graph {
     /// Reads the whole graph, on all threads, and checks it: every block against its checksum, and
     /// then what checksums cannot know of a foreign graph: names and neighbors ascend, offsets fit,
-    /// ids are nodes, and both directions hold the same edges.
+    /// ids are nodes, and both directions and the ranking stream hold the same edges.
     ///
     /// # Errors
     /// [`Error::Corrupt`] names the first file, and where known the offset, that is wrong.
@@ -33,14 +34,17 @@ impl Graph {
         let loops = self.keeps_self_loops();
         let outgoing = edge_sum(self.outgoing(), loops, |node, neighbor| (node, neighbor))?;
         let incoming = edge_sum(self.incoming(), loops, |node, neighbor| (neighbor, node))?;
-        match outgoing == incoming {
-            true => Ok(()),
-            false => Err(Error::corrupt(
+        if outgoing != incoming {
+            return Err(Error::corrupt(
                 self.dir(),
                 None,
                 "the same edges in both directions",
                 "different ones",
-            )),
+            ));
+        }
+        match self.ranking_stream() {
+            Some(path) => stream::verify(self, &path),
+            None => Ok(()),
         }
     }
 

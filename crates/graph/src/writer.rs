@@ -6,6 +6,7 @@ use crate::graph::{Graph, OneWayGraph};
 use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, layout};
 use crate::merge::Tick;
 use crate::sorter::Record;
+use crate::stream::{self, STREAM};
 use std::fs::{File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -104,21 +105,34 @@ impl GraphWriter {
 
     /// Puts the graph under its final name and opens it.
     pub(crate) fn finish(self, num_nodes: u64, num_edges: u64) -> Result<Graph, Error> {
-        let out = self.commit(num_nodes, num_edges)?;
-        Graph::open(out)
+        self.finish_with(num_nodes, num_edges, &mut Tick::silent())
+    }
+
+    /// As [`finish`](Self::finish); `tick` is told of the edges put into the stream, and may end it.
+    pub(crate) fn finish_with(
+        mut self,
+        num_nodes: u64,
+        num_edges: u64,
+        tick: &mut Tick<'_>,
+    ) -> Result<Graph, Error> {
+        self.describe(num_nodes, num_edges)?;
+        let graph = Graph::open_without_stream(self.dir())?;
+        stream::write(&graph, &self.dir().join(STREAM), self.durable, tick)?;
+        Graph::open(self.commit()?)
     }
 
     /// As [`finish`](Self::finish), for a graph without incoming edges.
     pub(crate) fn finish_one_way(
-        self,
+        mut self,
         num_nodes: u64,
         num_edges: u64,
     ) -> Result<OneWayGraph, Error> {
-        let out = self.commit(num_nodes, num_edges)?;
-        OneWayGraph::open(&out)
+        self.describe(num_nodes, num_edges)?;
+        OneWayGraph::open(&self.commit()?)
     }
 
-    fn commit(mut self, num_nodes: u64, num_edges: u64) -> Result<PathBuf, Error> {
+    /// Writes checksums and manifest.
+    fn describe(&mut self, num_nodes: u64, num_edges: u64) -> Result<(), Error> {
         let infos = self.infos_in_order(num_nodes, num_edges);
         let checksums: Vec<u64> = infos
             .iter()
@@ -128,7 +142,10 @@ impl GraphWriter {
         writer.extend(&checksums)?;
         writer.finish(self.durable)?;
         let manifest = Manifest::new(num_nodes, num_edges, self.flags, &infos, &checksums);
-        self.write_manifest(&manifest)?;
+        self.write_manifest(&manifest)
+    }
+
+    fn commit(mut self) -> Result<PathBuf, Error> {
         if self.durable {
             sync_dir(self.dir())?;
         }

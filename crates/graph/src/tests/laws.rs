@@ -1,6 +1,6 @@
 //! What holds for every graph.
 
-use super::util::{World, eight_nodes, files, keep_going, merge_all, two_labels};
+use super::util::{World, eight_nodes, files, go_on, keep_going, merge_all, two_labels};
 use crate::{
     BuilderOptions, Error, FoldOptions, Graph, IdGraphBuilder, IdGraphOptions, SelfLoops, fold,
     transpose,
@@ -445,4 +445,21 @@ fn a_graph_of_many_nodes_can_be_stopped_and_leaves_nothing() {
     });
     assert!(matches!(stopped, Err(Error::Interrupted)));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_graph_from_before_there_were_streams_opens_and_ranks_the_same() {
+    let (_dir, graph) = eight_nodes().graph();
+    let options = crate::PageRankOptions::default();
+    let scores = crate::pagerank(&graph, &options, &mut go_on)
+        .unwrap()
+        .scores;
+    std::fs::remove_file(graph.dir().join("ranking.stream")).unwrap();
+    let manifest = include_str!("eight_nodes_without_stream.json");
+    std::fs::write(graph.dir().join("graph.json"), manifest).unwrap();
+    let old = Graph::open(graph.dir()).unwrap();
+    old.verify().unwrap();
+    assert_eq!(old.ranking_stream(), None);
+    let again = crate::pagerank(&old, &options, &mut go_on).unwrap().scores;
+    assert_eq!(again, scores);
 }

@@ -7,4 +7,5 @@ mod laws;
 mod ranks;
 mod reference;
 mod resume;
+mod stream;
 mod util;

@@ -431,13 +431,13 @@ fn no_nodes_no_scores() {
 fn memory_is_told_beforehand() {
     let mut options = PageRankOptions::default();
     assert_eq!(
-        pagerank_memory_bytes(1_000_000_000, &options),
-        16_000_000_000
+        pagerank_memory_bytes(1_000_000_000, 250_000_000, &options),
+        20_500_000_000
     );
     options.accelerate = true;
     assert_eq!(
-        pagerank_memory_bytes(1_000_000_000, &options),
-        56_000_000_000
+        pagerank_memory_bytes(1_000_000_000, 250_000_000, &options),
+        60_500_000_000
     );
     assert_eq!(harmonic_memory_bytes(1_000_000, 10), 2_066_000_000);
 }

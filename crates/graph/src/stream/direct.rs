@@ -1,0 +1,342 @@
+//! The stream read from its file in each iteration: memory for vectors and a few buffers, however many
+//! edges.
+//!
+//! A task is the longest row of segments that share bins, mostly one segment. Workers, some more than
+//! threads so that the disk never waits, take tasks in the order of the file. A task alone writes what
+//! belongs to its bins, and sums of tasks are added in their order.
+
+use super::file::{SegmentBuffer, StreamFile};
+use super::scores::{
+    BinChange, Sums, add_messages, contribute, for_each_hub, hub_sum, new_sums, split_front,
+    update_bin, write_running_sums,
+};
+use super::sources::Sources;
+use super::strip::Strip;
+use super::{BIN_NODES, num_bins};
+use crate::Error;
+use crate::memory::Memory;
+use crate::pagerank::{Jump, Kernel};
+use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::Mutex;
+
+/// Workers beside those that the processors keep busy: each waits for the disk at times.
+const EXTRA_WORKERS: usize = 4;
+
+/// A kernel that reads the stream again and again.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    file: StreamFile,
+    sources: Sources,
+    degrees: Vec<u32>,
+    tasks: Vec<Task>,
+    flows: Flows,
+    /// Those of the iteration being made.
+    next: Flows,
+    dangling: f64,
+}
+
+/// Which segments a worker reads, and the bins that it alone writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Task {
+    segments: Range<usize>,
+    bins: Range<usize>,
+}
+
+/// What flows along edges.
+#[derive(Debug)]
+struct Flows {
+    contributions: Memory<f64>,
+    /// Running sums of each partition's contributions, a value more than these; empty without runs.
+    running: Memory<f64>,
+}
+
+/// The slices that a task writes.
+struct Own<'a> {
+    scores: &'a mut [f64],
+    contributions: &'a mut [f64],
+    running: &'a mut [f64],
+    changes: &'a mut [BinChange],
+}
+
+impl Direct {
+    /// Takes an opened stream; reads nothing but degrees.
+    pub(crate) fn new(file: StreamFile) -> Result<Self, Error> {
+        let degrees = file.degrees()?;
+        let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
+        let tasks = tasks(&file, num_bins(degrees.len()));
+        let runs = file.superblock.totals.runs > 0;
+        let flows = || -> Result<Flows, Error> {
+            let num_running = match runs {
+                true => sources.len() + num_bins(degrees.len()),
+                false => 0,
+            };
+            Ok(Flows {
+                contributions: Memory::zeros(sources.len(), "a ranking")?,
+                running: Memory::zeros(num_running, "a ranking")?,
+            })
+        };
+        Ok(Direct {
+            flows: flows()?,
+            next: flows()?,
+            file,
+            sources,
+            degrees,
+            tasks,
+            dangling: 0.0,
+        })
+    }
+
+    /// Does a task: the new scores of its bins, and their flows.
+    fn work(
+        &self,
+        task: &Task,
+        own: Own<'_>,
+        worker: &mut Worker,
+        jump: &Jump<'_>,
+    ) -> Result<(), Error> {
+        let Worker {
+            buffer,
+            strip,
+            messages,
+            sums,
+        } = worker;
+        let Own {
+            mut scores,
+            mut contributions,
+            mut running,
+            changes,
+        } = own;
+        let base = jump.base(self.dangling);
+        let mut changes = changes.iter_mut();
+        let mut bin = task.bins.start;
+        sums.fill(0.0);
+        let mut end_bin = |bin: usize, sums: &mut Sums| {
+            let first = bin * BIN_NODES;
+            let own_scores = split_front(&mut scores, BIN_NODES.min(self.degrees.len() - first));
+            let degrees = &self.degrees[first..first + own_scores.len()];
+            let own = split_front(&mut contributions, self.sources.of_bin(bin).len());
+            let change = changes.next().expect("one per bin");
+            *change = update_bin(sums, first, own_scores, degrees, own, jump.damping, &base);
+            if !running.is_empty() {
+                write_running_sums(own, split_front(&mut running, own.len() + 1));
+            }
+            sums.fill(0.0);
+        };
+        for number in task.segments.clone() {
+            self.file
+                .for_each_strip(number, &self.sources, buffer, strip, &mut |strip| {
+                    while bin < strip.bin as usize {
+                        end_bin(bin, sums);
+                        bin += 1;
+                    }
+                    self.add(strip, messages, sums);
+                })?;
+        }
+        for bin in bin..task.bins.end {
+            end_bin(bin, sums);
+        }
+        Ok(())
+    }
+
+    /// Adds what comes along a strip's edges.
+    fn add(&self, strip: &Strip, messages: &mut Vec<f64>, sums: &mut Sums) {
+        // The first is nobody's: see `add_messages`.
+        messages.clear();
+        messages.push(0.0);
+        let mut sources = strip.sources.as_slice();
+        for cell in &strip.cells {
+            let contributions =
+                &self.flows.contributions[self.sources.of_bin(cell.partition as usize)];
+            let (of_cell, later) = sources.split_at(cell.sources as usize);
+            sources = later;
+            messages.extend(
+                of_cell
+                    .iter()
+                    .map(|&source| contributions[usize::from(source)]),
+            );
+        }
+        add_messages(messages, &strip.targets, sums);
+        let mut hubs = strip.hubs.as_slice();
+        let (mut singles, mut runs) = (strip.singles.as_slice(), strip.runs.as_slice());
+        let mut targets = strip.hub_targets.iter();
+        for cell in &strip.cells {
+            let (of_cell, later) = hubs.split_at(cell.hubs as usize);
+            hubs = later;
+            let (own_singles, later) = singles.split_at(cell.singles as usize);
+            singles = later;
+            let (own_runs, later) = runs.split_at(cell.runs as usize);
+            runs = later;
+            let partition = cell.partition as usize;
+            let range = self.sources.of_bin(partition);
+            let contributions = &self.flows.contributions[range.clone()];
+            let running = match self.flows.running.is_empty() {
+                true => &[],
+                false => &self.flows.running[range.start + partition..range.end + partition + 1],
+            };
+            for_each_hub(of_cell, own_singles, own_runs, |singles, runs| {
+                let target = *targets.next().expect("one per hub");
+                sums[usize::from(target) % BIN_NODES] +=
+                    hub_sum(contributions, running, singles, runs);
+            });
+        }
+    }
+}
+
+/// Memory of a worker.
+struct Worker {
+    buffer: SegmentBuffer,
+    strip: Strip,
+    messages: Vec<f64>,
+    sums: Box<Sums>,
+}
+
+impl Kernel for Direct {
+    fn load(&mut self, scores: &[f64]) -> Result<(), Error> {
+        let sources = &self.sources;
+        let Flows {
+            contributions,
+            running,
+        } = &mut self.flows;
+        self.dangling = contribute(scores, &self.degrees, contributions, |bin| {
+            sources.of_bin(bin)
+        });
+        let mut running = &mut running[..];
+        if !running.is_empty() {
+            let bins = (0..num_bins(scores.len())).map(|bin| {
+                let range = sources.of_bin(bin);
+                (
+                    &contributions[range.clone()],
+                    split_front(&mut running, range.len() + 1),
+                )
+            });
+            let bins: Vec<_> = bins.collect();
+            bins.into_par_iter()
+                .for_each(|(contributions, running)| write_running_sums(contributions, running));
+        }
+        Ok(())
+    }
+
+    fn iterate(&mut self, scores: &mut [f64], jump: &Jump<'_>) -> Result<f64, Error> {
+        let mut changes = vec![BinChange::default(); num_bins(scores.len())];
+        let mut next = std::mem::replace(&mut self.next, Flows::none());
+        let result = self.iterate_into(scores, jump, &mut next, &mut changes);
+        self.next = std::mem::replace(&mut self.flows, next);
+        result?;
+        self.dangling = changes.iter().map(|bin| bin.dangling).sum();
+        Ok(changes.iter().map(|bin| bin.change).sum())
+    }
+}
+
+impl Direct {
+    fn iterate_into(
+        &self,
+        mut scores: &mut [f64],
+        jump: &Jump<'_>,
+        next: &mut Flows,
+        mut changes: &mut [BinChange],
+    ) -> Result<(), Error> {
+        let (mut contributions, mut running) = (&mut next.contributions[..], &mut next.running[..]);
+        let with_runs = !running.is_empty();
+        let owns = self.tasks.iter().map(|task| {
+            let nodes =
+                (task.bins.end * BIN_NODES).min(self.degrees.len()) - task.bins.start * BIN_NODES;
+            let of_task = task
+                .bins
+                .clone()
+                .map(|bin| self.sources.of_bin(bin).len())
+                .sum::<usize>();
+            let own = Own {
+                scores: split_front(&mut scores, nodes),
+                contributions: split_front(&mut contributions, of_task),
+                running: split_front(
+                    &mut running,
+                    if with_runs {
+                        of_task + task.bins.len()
+                    } else {
+                        0
+                    },
+                ),
+                changes: split_front(&mut changes, task.bins.len()),
+            };
+            (task, own)
+        });
+        let owns: Vec<_> = owns.collect();
+        let queue = Mutex::new(owns.into_iter());
+        let failure: Mutex<Option<Error>> = Mutex::new(None);
+        let work = || {
+            let mut worker = Worker {
+                buffer: SegmentBuffer::default(),
+                strip: Strip::default(),
+                messages: Vec::new(),
+                sums: new_sums(),
+            };
+            loop {
+                let next = lock(&queue).next();
+                let Some((task, own)) = next else { return };
+                if let Err(error) = self.work(task, own, &mut worker, jump) {
+                    *lock(&failure) = Some(error);
+                }
+                if lock(&failure).is_some() {
+                    return;
+                }
+            }
+        };
+        let workers = (rayon::current_num_threads() + EXTRA_WORKERS).min(self.tasks.len());
+        std::thread::scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let failure = failure
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+impl Flows {
+    fn none() -> Self {
+        Flows {
+            contributions: Memory::empty(),
+            running: Memory::empty(),
+        }
+    }
+}
+
+/// Rows of segments that share bins, and with each the bins since the one before.
+fn tasks(file: &StreamFile, num_bins: usize) -> Vec<Task> {
+    let segments = file.strip_segments();
+    let mut tasks: Vec<Task> = Vec::new();
+    for (number, segment) in segments.iter().enumerate() {
+        let end = segment.last_bin as usize + 1;
+        match tasks.last_mut() {
+            Some(task) if task.bins.end > segment.first_bin as usize => {
+                task.segments.end = number + 1;
+                task.bins.end = end;
+            }
+            last => {
+                let start = last.map_or(0, |task| task.bins.end);
+                tasks.push(Task {
+                    segments: number..number + 1,
+                    bins: start..end,
+                });
+            }
+        }
+    }
+    match tasks.last_mut() {
+        Some(task) => task.bins.end = num_bins,
+        None => tasks.push(Task {
+            segments: 0..0,
+            bins: 0..num_bins,
+        }),
+    }
+    tasks
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}

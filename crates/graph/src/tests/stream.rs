@@ -1,0 +1,172 @@
+//! The compact stream: the same edges, the same sums in every form, and nothing believed of its bytes.
+
+use super::util::{id_graph, with_threads};
+use crate::graph::Graph;
+use crate::merge::Tick;
+use crate::pagerank::{Kernel, PageRankOptions, Ranking};
+use crate::pull::Pull;
+use crate::stream::{self, Reading, StreamFile};
+use crate::{Dangling, Error, mix64};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Pseudo-random edges with all that a stream knows: four bins, hubs with single sources and with runs, lists
+/// of many targets, dangling nodes, self-loops.
+fn edges(num_nodes: u32) -> Vec<(u32, u32)> {
+    let mut state = 1;
+    let mut below = |limit: u32| {
+        state += 1;
+        (mix64(state) % u64::from(limit)) as u32
+    };
+    let mut edges = Vec::new();
+    for source in (0..num_nodes).filter(|node| node % 5 != 3 && node / 100 % 4 != 1) {
+        // Templates: neighbors link to the same.
+        edges.extend((0..4).map(|i| (source, (source / 64 * 64 + i * 7) % num_nodes)));
+        edges.push((source, below(num_nodes)));
+        if source % 3 == 0 {
+            edges.push((source, num_nodes / 2));
+        }
+        if source / 5000 % 2 == 0 {
+            edges.push((source, 17 % num_nodes));
+        }
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    edges
+}
+
+const NODES: u32 = 120_000;
+
+fn world(num_nodes: u32) -> (TempDir, Graph) {
+    id_graph(&edges(num_nodes), u64::from(num_nodes))
+}
+
+fn write(graph: &Graph, dir: &Path) -> PathBuf {
+    let path = dir.join("stream");
+    let _ = std::fs::remove_file(&path);
+    stream::write(graph, &path, false, &mut Tick::silent()).unwrap();
+    path
+}
+
+fn rank<'a>(
+    graph: &'a Graph,
+    kernel: Box<dyn Kernel + 'a>,
+    options: &'a PageRankOptions,
+) -> Vec<f64> {
+    let mut ranking = Ranking::with_kernel(graph, options, kernel).unwrap();
+    while ranking.iterate().unwrap().is_some() {}
+    ranking.finish().scores
+}
+
+fn options() -> PageRankOptions {
+    PageRankOptions {
+        tolerance: 1e-14,
+        max_iterations: 40,
+        ..PageRankOptions::default()
+    }
+}
+
+#[test]
+fn every_form_gives_the_bits_of_every_other_and_the_scores_of_the_plain_pull() {
+    for num_nodes in [1, 2, 700, NODES] {
+        let (dir, graph) = world(num_nodes);
+        let n = num_nodes as usize;
+        let path = write(&graph, dir.path());
+        for options in [
+            options(),
+            PageRankOptions {
+                dangling: Dangling::Preference,
+                personalize: Some((0..n).map(|node| (node % 3 + 1) as f64).collect()),
+                ..options()
+            },
+        ] {
+            let plain = rank(
+                &graph,
+                Box::new(Pull::new(&graph, false).unwrap()),
+                &options,
+            );
+            let in_memory = rank(
+                &graph,
+                Box::new(stream::kernel_of(&graph).unwrap()),
+                &options,
+            );
+            let difference: f64 = plain
+                .iter()
+                .zip(&in_memory)
+                .map(|(a, b)| (a - b).abs())
+                .sum();
+            assert!(difference <= 1e-12, "{difference}");
+            for threads in [1, 2, 5] {
+                for memory_bytes in [0, u64::MAX] {
+                    let scores = with_threads(threads, || {
+                        rank(
+                            &graph,
+                            stream::open_kernel(&graph, &path, memory_bytes).unwrap(),
+                            &options,
+                        )
+                    });
+                    assert!(
+                        scores == in_memory,
+                        "{threads} threads, {memory_bytes} bytes"
+                    );
+                }
+                let scores = with_threads(threads, || {
+                    rank(
+                        &graph,
+                        Box::new(stream::kernel_of(&graph).unwrap()),
+                        &options,
+                    )
+                });
+                assert!(scores == in_memory, "{threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_holds_the_edges_of_its_graph_and_the_same_bytes_for_any_threads() {
+    let (dir, graph) = world(NODES);
+    let bytes = [1, 2, 5]
+        .map(|threads| std::fs::read(with_threads(threads, || write(&graph, dir.path()))).unwrap());
+    assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2]);
+    let path = dir.path().join("stream");
+    let file = StreamFile::open(&dir.path().join("stream"), Reading::Direct).unwrap();
+    stream::verify(&graph, &path).unwrap();
+    let (_other_dir, other) = id_graph(&edges(NODES)[1..], u64::from(NODES));
+    assert!(matches!(
+        stream::verify(&other, &path),
+        Err(Error::Corrupt { .. })
+    ));
+    let per_edge = file.bytes() as f64 / graph.num_edges() as f64;
+    assert!(per_edge < 2.5, "{per_edge} bytes per edge");
+}
+
+#[test]
+fn a_flipped_byte_anywhere_is_found() {
+    let (dir, graph) = world(NODES);
+    let path = write(&graph, dir.path());
+    let sound = std::fs::read(&path).unwrap();
+    stream::verify(&graph, &path).unwrap();
+    for at in (0..sound.len()).step_by(sound.len() / 400) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &bytes).unwrap();
+        let error = stream::verify(&graph, &path)
+            .err()
+            .unwrap_or_else(|| panic!("byte {at} of {}", bytes.len()));
+        assert!(
+            matches!(error, Error::Corrupt { .. } | Error::Version { .. }),
+            "{error}"
+        );
+    }
+    for len in [0, 1, 4095, 4096, sound.len() / 2, sound.len() - 1] {
+        std::fs::write(&path, &sound[..len]).unwrap();
+        assert!(
+            StreamFile::open(&path, Reading::Cached).is_err(),
+            "{len} bytes"
+        );
+    }
+    let grown = [&sound[..], &[0]].concat();
+    std::fs::write(&path, grown).unwrap();
+    assert!(StreamFile::open(&path, Reading::Cached).is_err());
+}
