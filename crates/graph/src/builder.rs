@@ -1,13 +1,14 @@
 //! Named edges in any order to a graph, within a memory budget.
 //!
-//! Names get local ids from a hash table; edges are pairs of local ids. When the budget is reached,
-//! names and edges are sorted and written as a small graph in scratch (a spill); in the end the
-//! spills are merged. Memory per distinct name: its bytes, 4 for its end, 6 to 12 in the table, 8 to
-//! sort, 8 for pages of nodes; per edge: 8, with pages 16.
+//! What comes waits until there is enough for all threads; then names get local ids from hash tables, and edges
+//! are pairs of these. When the budget is reached, names and edges are sorted and written as a small graph in
+//! scratch (a spill); in the end the spills are merged. Memory per distinct name: its bytes, 4 for its end, 6 to
+//! 12 in a table, 32 to sort, 8 for pages of nodes; per edge: 8, with pages 16.
 
 use crate::Error;
 use crate::graph::{Graph, OneWayGraph};
-use crate::interner::{Interner, growth};
+use crate::interner::{LocalNames, growth};
+use crate::interners::{Dealt, Interners};
 use crate::manifest::Flags;
 use crate::merge::{MergeOptions, SelfLoops, Tick, merge_spills};
 use crate::names::MAX_NAME_BYTES;
@@ -16,6 +17,7 @@ use crate::transpose::write_incoming;
 use crate::writer::{
     AdjacencyWriter, Direction, GraphWriter, NamesWriter, Scratch, check_free, work_bytes,
 };
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// What a [`GraphBuilder`] keeps.
@@ -65,20 +67,38 @@ pub struct GraphBuilder {
     tmp: PathBuf,
     scratch: Scratch,
     work_bytes: usize,
+    waiting: Waiting,
     held: Held,
     spills: Vec<PathBuf>,
 }
 
-/// What is in memory.
+/// What has come and has no ids yet.
 #[derive(Default)]
+struct Waiting {
+    names: LocalNames,
+    /// Places of source and target among the names, and pages.
+    edges: Vec<(u32, u32, u32)>,
+    nodes: Vec<(u32, u64)>,
+    last_source: Option<u32>,
+}
+
+/// What is in memory, under local ids.
 struct Held {
-    names: Interner,
+    names: Interners,
     edges: Vec<u64>,
     /// Used instead of `edges` when these carry pages.
     edges_with_pages: Vec<u128>,
     node_pages: Vec<u64>,
-    last_source: Option<u32>,
 }
+
+/// A table of this size stays in a core's second cache with its names.
+const BYTES_PER_INTERNER: usize = 1 << 20;
+
+/// More tables would leave too few of the waiting names to each.
+const MOST_INTERNER_BITS: u32 = 8;
+
+/// The part of the memory that waits: enough names for each table to be worth its way into the cache.
+const WAITING_SHARE: usize = 16;
 
 impl GraphBuilder {
     /// Starts a graph; `tmp` is an existing directory for spills.
@@ -91,8 +111,9 @@ impl GraphBuilder {
             work_bytes: work_bytes(options.memory_bytes),
             tmp: tmp.to_path_buf(),
             scratch: Scratch::new(tmp),
+            waiting: Waiting::default(),
+            held: Held::new(work_bytes(options.memory_bytes)),
             options,
-            held: Held::default(),
             spills: Vec::new(),
         })
     }
@@ -103,16 +124,9 @@ impl GraphBuilder {
     /// [`Error::NameTooLong`]; [`Error::Io`] from a spill; [`Error::PagesOverflow`].
     pub fn node(&mut self, name: &[u8], pages: u64) -> Result<(), Error> {
         check_name(name)?;
-        self.make_room(&[name], 0)?;
-        let id = self.held.intern(name, &self.options);
-        if self.options.node_pages {
-            let sum = &mut self.held.node_pages[id as usize];
-            *sum = sum.checked_add(pages).ok_or(Error::PagesOverflow {
-                source_id: id,
-                target_id: id,
-            })?;
-        }
-        Ok(())
+        let place = self.waiting.names.push(name);
+        self.waiting.nodes.push((place, pages));
+        self.take_when_enough()
     }
 
     /// Adds an edge with its pages. Many edges of one source in a row are cheap.
@@ -122,62 +136,73 @@ impl GraphBuilder {
     pub fn edge(&mut self, source: &[u8], target: &[u8], pages: u32) -> Result<(), Error> {
         check_name(source)?;
         check_name(target)?;
-        self.make_room(&[source, target], 1)?;
-        let source = self.held.intern_source(source, &self.options);
-        let target = self.held.intern(target, &self.options);
-        if source == target && self.options.self_loops == SelfLoops::Drop {
-            return Ok(());
-        }
-        match self.options.edge_pages {
-            true => self
-                .held
-                .edges_with_pages
-                .push(Record::new(source, target, pages)),
-            false => self.held.edges.push(Record::new(source, target, pages)),
-        }
-        Ok(())
-    }
-
-    /// Spills when what may be added could exceed the budget.
-    #[inline]
-    fn make_room(&mut self, names: &[&[u8]], edges: usize) -> Result<(), Error> {
-        if self.fits(names, edges) {
-            return Ok(());
-        }
-        if self.held.compact(self.options.edge_pages)? && self.fits(names, edges) {
-            return Ok(());
-        }
-        // A lone name always fits: a spill of nothing would not help.
-        if self.held.names.len() > 0 {
-            self.spill()
-        } else {
-            Ok(())
-        }
-    }
-
-    fn fits(&self, names: &[&[u8]], edges: usize) -> bool {
-        let bytes = names.iter().map(|name| name.len()).sum();
-        let Some(names_growth) = self.held.names.growth_bytes(names.len(), bytes) else {
-            return false;
+        let Waiting {
+            names,
+            edges,
+            last_source,
+            ..
+        } = &mut self.waiting;
+        let source = match *last_source {
+            Some(last) if names.get(last) == source => last,
+            _ => names.push(source),
         };
-        let growth = names_growth
-            + match self.options.edge_pages {
-                true => growth(&self.held.edges_with_pages, edges),
-                false => growth(&self.held.edges, edges),
+        *last_source = Some(source);
+        let target = names.push(target);
+        edges.push((source, target, pages));
+        self.take_when_enough()
+    }
+
+    #[inline]
+    fn take_when_enough(&mut self) -> Result<(), Error> {
+        match self.waiting.memory_bytes() < self.work_bytes / WAITING_SHARE {
+            true => Ok(()),
+            false => self.take_waiting(),
+        }
+    }
+
+    /// Gives ids to what waits, after a spill when it could exceed the budget.
+    #[cold]
+    fn take_waiting(&mut self) -> Result<(), Error> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let dealt = self.held.names.deal(&waiting.names);
+        if !self.fits(&waiting, &dealt) {
+            let is_enough =
+                self.held.compact(self.options.edge_pages)? && self.fits(&waiting, &dealt);
+            // A spill of nothing would not help.
+            if !is_enough && self.held.names.end() > 0 {
+                self.spill()?;
             }
-            + if self.options.node_pages {
-                growth(&self.held.node_pages, names.len())
-            } else {
-                0
-            };
-        self.held.memory_bytes() + growth <= self.work_bytes
+        }
+        self.held.take(&waiting, &dealt, &self.options)?;
+        waiting.clear();
+        self.waiting = waiting;
+        match self.held.memory_bytes() <= self.most_held() {
+            true => Ok(()),
+            false => self.spill(),
+        }
+    }
+
+    fn fits(&self, waiting: &Waiting, dealt: &Dealt) -> bool {
+        let edges = waiting.edges.len();
+        let growth = match self.options.edge_pages {
+            true => growth(&self.held.edges_with_pages, edges),
+            false => growth(&self.held.edges, edges),
+        };
+        self.held.names.ids_suffice(dealt) && self.held.memory_bytes() + growth <= self.most_held()
+    }
+
+    /// What may be held: the memory without what waits, which doubles as it grows, and without the names in it, which may
+    /// all be new. How many are is known only afterwards.
+    fn most_held(&self) -> usize {
+        self.work_bytes - 4 * (self.work_bytes / WAITING_SHARE)
     }
 
     fn spill(&mut self) -> Result<(), Error> {
         let path = self.scratch.new_path()?;
         let writer = GraphWriter::create_scratch(&path, self.flags(false))?;
         // Dropped and not cleared: the next names and edges may come in another proportion.
-        std::mem::take(&mut self.held).write(writer)?;
+        let empty = Held::with_names(self.held.names.emptied());
+        std::mem::replace(&mut self.held, empty).write(writer)?;
         self.spills.push(path);
         Ok(())
     }
@@ -200,6 +225,8 @@ impl GraphBuilder {
     /// is left behind.
     pub fn finish(mut self, out: &Path) -> Result<Graph, Error> {
         check_free(out)?;
+        self.take_waiting()?;
+        self.waiting = Waiting::default();
         let memory_bytes = self.options.memory_bytes;
         if self.spills.is_empty() {
             let mut writer = GraphWriter::create(out, self.flags(true))?;
@@ -214,7 +241,7 @@ impl GraphBuilder {
             )?;
             return writer.finish(n, m);
         }
-        if self.held.names.len() > 0 {
+        if self.held.names.end() > 0 {
             self.spill()?;
         }
         let options = MergeOptions {
@@ -226,24 +253,71 @@ impl GraphBuilder {
     }
 }
 
-impl Held {
-    fn intern(&mut self, name: &[u8], options: &BuilderOptions) -> u32 {
-        let id = self.names.intern(name);
-        if options.node_pages && id as usize == self.node_pages.len() {
-            self.node_pages.push(0);
-        }
-        id
+impl Waiting {
+    /// Bytes of what waits, with what giving ids to it takes: a copy of the name, hash, place, and id twice.
+    #[inline]
+    fn memory_bytes(&self) -> usize {
+        2 * self.names.bytes()
+            + self.names.len() * (2 * size_of::<u32>() + 20)
+            + self.edges.len() * size_of::<(u32, u32, u32)>()
+            + self.nodes.len() * size_of::<(u32, u64)>()
     }
 
-    fn intern_source(&mut self, name: &[u8], options: &BuilderOptions) -> u32 {
-        match self.last_source {
-            Some(id) if self.names.get(id) == name => id,
-            _ => {
-                let id = self.intern(name, options);
-                self.last_source = Some(id);
-                id
+    fn clear(&mut self) {
+        self.names.clear();
+        self.edges.clear();
+        self.nodes.clear();
+        self.last_source = None;
+    }
+}
+
+impl Held {
+    fn new(work_bytes: usize) -> Self {
+        let interners = (work_bytes / 4 / BYTES_PER_INTERNER).max(1);
+        Self::with_names(Interners::new(interners.ilog2().min(MOST_INTERNER_BITS)))
+    }
+
+    fn with_names(names: Interners) -> Self {
+        Held {
+            names,
+            edges: Vec::new(),
+            edges_with_pages: Vec::new(),
+            node_pages: Vec::new(),
+        }
+    }
+
+    /// Takes what waits, under local ids.
+    fn take(
+        &mut self,
+        waiting: &Waiting,
+        dealt: &Dealt,
+        options: &BuilderOptions,
+    ) -> Result<(), Error> {
+        let mut ids = Vec::new();
+        self.names.intern(dealt, &mut ids);
+        if options.node_pages {
+            self.node_pages.resize(self.names.end(), 0);
+            for &(place, pages) in &waiting.nodes {
+                let id = ids[place as usize];
+                let sum = &mut self.node_pages[id as usize];
+                *sum = sum.checked_add(pages).ok_or(Error::PagesOverflow {
+                    source_id: id,
+                    target_id: id,
+                })?;
             }
         }
+        let keep_loops = options.self_loops == SelfLoops::Keep;
+        let edges = waiting.edges.iter().filter_map(|&(source, target, pages)| {
+            let (source, target) = (ids[source as usize], ids[target as usize]);
+            (source != target || keep_loops).then_some((source, target, pages))
+        });
+        match options.edge_pages {
+            true => self
+                .edges_with_pages
+                .extend(edges.map(|(u, v, pages)| u128::new(u, v, pages))),
+            false => self.edges.extend(edges.map(|(u, v, _)| u64::new(u, v, 1))),
+        }
+        Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
@@ -279,13 +353,10 @@ impl Held {
             edges,
             edges_with_pages,
             node_pages,
-            ..
         } = self;
         let sorted = names.into_sorted();
         let mut names_writer = NamesWriter::create(writer)?;
-        for name in sorted.iter() {
-            names_writer.push(name)?;
-        }
+        sorted.for_each(&mut |name| names_writer.push(name).map(|_| ()))?;
         let n = names_writer.finish(writer)?;
         if writer.flags().node_pages {
             let mut array = writer.array("node_pages")?;
@@ -308,18 +379,13 @@ fn write_edges<R: Record>(
     num_nodes: u64,
     writer: &mut GraphWriter,
 ) -> Result<u64, Error> {
-    for edge in &mut edges {
-        *edge = R::new(
-            rank[edge.first() as usize],
-            rank[edge.second() as usize],
-            edge.pages(),
-        );
-    }
+    edges.par_iter_mut().for_each(|edge| {
+        let (first, second) = (rank[edge.first() as usize], rank[edge.second() as usize]);
+        *edge = R::new(first, second, edge.pages());
+    });
     sort_and_combine(&mut edges)?;
     let mut adjacency = AdjacencyWriter::create(writer, Direction::Outgoing)?;
-    for edge in edges {
-        adjacency.push(edge.first(), edge.second(), edge.pages())?;
-    }
+    adjacency.extend(&edges, &mut Tick::silent())?;
     adjacency.finish(num_nodes, writer)
 }
 

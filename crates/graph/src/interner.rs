@@ -32,14 +32,27 @@ pub(crate) struct SortedNames {
 pub(crate) const SORT_BYTES_PER_NAME: usize = 8;
 
 impl Interner {
+    /// Hashes with `hasher`; only then fits [`intern_hashed`](Self::intern_hashed).
+    pub(crate) fn with_hasher(hasher: DefaultHashBuilder) -> Self {
+        Interner {
+            hasher,
+            table: HashTable::new(),
+            names: LocalNames::default(),
+        }
+    }
+
     /// Returns the local id of a name; a new name gets the next one.
     pub(crate) fn intern(&mut self, name: &[u8]) -> u32 {
+        self.intern_hashed(self.hasher.hash_one(name), name)
+    }
+
+    /// As [`intern`](Self::intern), for a name whose hash is known.
+    pub(crate) fn intern_hashed(&mut self, hash: u64, name: &[u8]) -> u32 {
         let Interner {
             hasher,
             table,
             names,
         } = self;
-        let hash = hasher.hash_one(name);
         let entry = table.entry(
             hash,
             |&id| names.get(id) == name,
@@ -48,8 +61,9 @@ impl Interner {
         *entry.or_insert_with(|| names.push(name)).get()
     }
 
-    pub(crate) fn get(&self, id: u32) -> &[u8] {
-        self.names.get(id)
+    /// The names alone; the hash table is gone.
+    pub(crate) fn into_names(self) -> LocalNames {
+        self.names
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -103,14 +117,29 @@ impl SortedNames {
 }
 
 impl LocalNames {
-    fn push(&mut self, name: &[u8]) -> u32 {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Bytes of all names.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a name, known or not; all together have at most 4 GiB.
+    pub(crate) fn push(&mut self, name: &[u8]) -> u32 {
         let id = self.ends.len() as u32;
         self.bytes.extend_from_slice(name);
         self.ends.push(self.bytes.len() as u32);
         id
     }
 
-    fn get(&self, id: u32) -> &[u8] {
+    pub(crate) fn get(&self, id: u32) -> &[u8] {
         let id = id as usize;
         let start = if id == 0 {
             0
@@ -146,7 +175,6 @@ mod tests {
         .map(|name| interner.intern(name))
         .into();
         assert_eq!(ids, [0, 1, 2, 3, 1]);
-        assert_eq!(interner.get(3), b"com.example-shop");
         let sorted = interner.into_sorted();
         assert_eq!(sorted.order, [2, 1, 3, 0]);
         assert_eq!(sorted.rank, [3, 1, 0, 2]);

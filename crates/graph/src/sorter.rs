@@ -20,10 +20,11 @@ use self::leaf::{Sort, Squeeze};
 use self::record::combine_sorted;
 use self::run::{MOST_IN_BLOCK, Run, RunWriter, encode};
 use crate::Error;
+use crate::in_order::{ITEMS_PER_THREAD, in_order};
 use crate::writer::Scratch;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Most buckets of the first split: more would leave too little of a part for each.
 const MOST_BUCKET_BITS: u32 = 11;
@@ -33,9 +34,6 @@ pub(crate) const MOST_IN_PART: usize = PART;
 
 /// Parts that are split at once, for each thread.
 const PARTS_PER_THREAD: usize = 8;
-
-/// Ranges or leaves that each thread handles before results are taken.
-const ITEMS_PER_THREAD: usize = 4;
 
 /// Takes edges in any order and gives them back sorted, each once.
 pub(crate) struct Sorter<R> {
@@ -288,47 +286,6 @@ fn ranges(runs: &[Run], wanted: usize) -> Vec<(u64, Option<u64>)> {
     }
     ranges.push((low, None));
     ranges
-}
-
-/// Works on items on all threads, some at a time, and takes the results in order while the next ones are made.
-fn in_order<I, T, S>(
-    mut items: impl Iterator<Item = I>,
-    state: impl Fn() -> S + Sync,
-    work: impl Fn(&mut S, I) -> Result<T, Error> + Sync,
-    take: &mut impl FnMut(T) -> Result<(), Error>,
-) -> Result<(), Error>
-where
-    I: Send,
-    T: Send,
-    S: Send,
-{
-    let together = ITEMS_PER_THREAD * rayon::current_num_threads();
-    // Whoever works takes a state and gives it back: as many as threads, whose memory is used again.
-    let states = Mutex::new(Vec::new());
-    let states_of = || states.lock().expect("nothing panics while it is held");
-    let work = |item| {
-        let taken = states_of().pop();
-        let mut held = taken.unwrap_or_else(&state);
-        let result = work(&mut held, item);
-        states_of().push(held);
-        result
-    };
-    let mut done: Vec<T> = Vec::new();
-    loop {
-        let now: Vec<I> = items.by_ref().take(together).collect();
-        if now.is_empty() {
-            return done.into_iter().try_for_each(take);
-        }
-        let (mut next, mut taken) = (Ok(Vec::new()), Ok(()));
-        rayon::in_place_scope(|scope| {
-            scope.spawn(|_| {
-                next = now.into_par_iter().with_max_len(1).map(&work).collect();
-            });
-            taken = done.drain(..).try_for_each(&mut *take);
-        });
-        taken?;
-        done = next?;
-    }
 }
 
 #[cfg(test)]
