@@ -112,18 +112,20 @@ impl<T: Element> ArrayWriter<T> {
         Ok(())
     }
 
-    /// As [`extend`](Self::extend), with values that are made as they are written.
-    #[inline]
-    pub(crate) fn extend_from(
+    /// As [`extend`](Self::extend), with a value of each item.
+    pub(crate) fn extend_of<S>(
         &mut self,
-        mut values: impl ExactSizeIterator<Item = T>,
+        mut items: &[S],
+        value: impl Fn(&S) -> T,
     ) -> Result<(), Error> {
-        while values.len() > 0 {
+        while !items.is_empty() {
             if self.buffer.len() == Self::BUFFER {
                 self.flush()?;
             }
             let room = Self::BUFFER - self.buffer.len();
-            self.buffer.extend(values.by_ref().take(room));
+            let (now, later) = items.split_at(room.min(items.len()));
+            self.buffer.extend(now.iter().map(&value));
+            items = later;
         }
         Ok(())
     }

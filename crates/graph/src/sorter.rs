@@ -85,7 +85,7 @@ impl<R: Record> Sorter<R> {
     pub(crate) fn new(tmp: &Path, work_bytes: usize) -> Self {
         // The rest is for what is being split, for the ends of buckets and for sorting leaves.
         let capacity = (work_bytes / 8 * 7 / size_of::<R>()).max(2);
-        let bucket_bits = (capacity / PART).max(1).ilog2().min(MOST_BUCKET_BITS);
+        let bucket_bits = (capacity / PART * 2).max(1).ilog2().min(MOST_BUCKET_BITS);
         Sorter {
             buckets: Buckets::new(bucket_bits, capacity),
             bucket_bits,

@@ -276,30 +276,38 @@ impl AdjacencyWriter {
     /// Takes the next edges, sorted by source, then target.
     pub(crate) fn extend<R: Record>(
         &mut self,
-        mut edges: &[R],
+        edges: &[R],
         tick: &mut Tick<'_>,
     ) -> Result<(), Error> {
-        while let Some(edge) = edges.first() {
-            let source = edge.first();
-            let others = edges.iter().position(|edge| edge.first() != source);
-            let (list, later) = edges.split_at(others.unwrap_or(edges.len()));
-            self.begin_lists(u64::from(source), tick)?;
-            self.targets
-                .extend_from(list.iter().map(|edge| edge.second()))?;
-            if let Some(pages) = &mut self.pages {
-                pages.extend_from(list.iter().map(|edge| edge.pages()))?;
+        let before = self.targets.len();
+        let mut next = self.offsets.len();
+        for (place, edge) in edges.iter().enumerate() {
+            let source = u64::from(edge.first());
+            if source >= next {
+                self.begin_lists_at(source, before + place as u64, tick)?;
+                next = source + 1;
             }
-            edges = later;
         }
-        Ok(())
+        self.targets.extend_of(edges, |edge| edge.second())?;
+        match &mut self.pages {
+            Some(pages) => pages.extend_of(edges, |edge| edge.pages()),
+            None => Ok(()),
+        }
     }
 
     /// Begins the lists of all nodes up to this one, which may be billions: `tick` may end it.
     pub(crate) fn begin_lists(&mut self, node: u64, tick: &mut Tick<'_>) -> Result<(), Error> {
+        self.begin_lists_at(node, self.targets.len(), tick)
+    }
+
+    /// As [`begin_lists`](Self::begin_lists), behind `edges` edges.
+    fn begin_lists_at(&mut self, node: u64, edges: u64, tick: &mut Tick<'_>) -> Result<(), Error> {
         while self.offsets.len() <= node {
             let next = node.min(self.offsets.len() + LISTS_PER_TICK);
             tick.edges(next - self.offsets.len())?;
-            self.begin_lists_to(next)?;
+            while self.offsets.len() <= next {
+                self.offsets.push(edges)?;
+            }
         }
         Ok(())
     }
