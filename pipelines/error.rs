@@ -245,6 +245,8 @@ impl From<crawlrank_graph::Error> for Error {
                 };
                 error.remedy("restore the graph from a copy or build it again")
             }
+            Graph::Locked { .. } => Error::new(Exit::Locked, "E-LOCKED", source.to_string()),
+            Graph::DamagedRun { .. } => Error::new(Exit::Damaged, "E-GRAPH", source.to_string()),
             Graph::Memory { .. } => Error::new(Exit::Memory, "E-MEMORY", source.to_string()),
             Graph::Interrupted => Error::new(Exit::Interrupted, "E-INTERRUPTED", "interrupted"),
             _ => Error::new(Exit::Refused, "E-GRAPH", source.to_string()),

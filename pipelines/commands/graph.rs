@@ -12,6 +12,7 @@ mod info;
 mod lines;
 mod merge;
 mod npy;
+mod numbers;
 mod pairs;
 
 use std::fs;
@@ -93,14 +94,20 @@ impl Making {
             .remedy("make space, or number the nodes from 0 without gaps"))
     }
 
-    /// Makes sure that nothing is overwritten, and a folder for scratch that goes away when dropped.
-    fn prepare(&self) -> Result<tempfile::TempDir> {
+    /// Makes sure that nothing is overwritten, and the folders that are written to; returns that for scratch.
+    fn make_folders(&self) -> Result<&Path> {
         make_free(&self.out)?;
         let parent = parent_of(&self.out);
         let scratch = self.tmp.as_deref().unwrap_or(parent);
         for folder in [parent, scratch] {
             fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
         }
+        Ok(scratch)
+    }
+
+    /// The same, with a folder for scratch that goes away when dropped.
+    fn prepare(&self) -> Result<tempfile::TempDir> {
+        let scratch = self.make_folders()?;
         let beside = tempfile::Builder::new()
             .prefix(".tmp-graph-")
             .tempdir_in(scratch);

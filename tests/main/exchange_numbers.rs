@@ -428,6 +428,84 @@ fn edges_of_a_run_come_back() {
     }
 }
 
+/// Pages of edges are summed where an edge comes again, and go out and in.
+#[test]
+fn pages_of_edges_come_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let longs = |values: [i64; 4]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };
+    let edges = |pages: [i64; 4]| {
+        vec![
+            ("pages", longs(pages)),
+            ("target", longs([1, 2, 1, 0])),
+            ("source", longs([0, 0, 0, 2])),
+        ]
+    };
+    parquet(&at("a.parquet"), edges([3, 1, 4, 5]));
+    let made = import(&[at("a.parquet")], "parquet", &at("graph"), &[])
+        .rows_with(0)
+        .remove(0);
+    assert_eq!(
+        (&made["edges"], &made["edge_pages"]),
+        (&json!(3), &json!(true))
+    );
+    let values = |name: &str| -> Vec<u32> {
+        let bytes = fs::read(at("graph").join(name)).unwrap();
+        let values = bytes[128..].chunks_exact(4);
+        values
+            .map(|value| u32::from_le_bytes(value.try_into().unwrap()))
+            .collect()
+    };
+    assert_eq!(values("out_targets.npy"), [1, 2, 0]);
+    assert_eq!(values("out_pages.npy"), [7, 1, 5]);
+    assert_eq!(values("in_pages.npy"), [5, 7, 1]);
+    assert_eq!(rows(["verify", text(&at("graph"))])[0]["result"], "sound");
+    rows([
+        "graph",
+        "export",
+        text(&at("graph")),
+        "--format",
+        "parquet",
+        "--out",
+        text(&at("out")),
+    ]);
+    import(&[at("out")], "parquet", &at("again"), &[]).rows_with(0);
+    for file in fs::read_dir(at("graph")).unwrap().map(|file| file.unwrap()) {
+        assert!(
+            fs::read(file.path()).unwrap() == fs::read(at("again").join(file.file_name())).unwrap()
+        );
+    }
+    for pages in [[0, 1, 1, 1], [1, -1, 1, 1], [1, 1, 1 << 32, 1]] {
+        parquet(&at("a.parquet"), edges(pages));
+        refuses_paths(
+            "parquet",
+            &[at("a.parquet")],
+            folder.path(),
+            4,
+            "a number of pages",
+        );
+    }
+    // Each fits, their sum does not.
+    let most = i64::from(u32::MAX);
+    parquet(&at("a.parquet"), edges([most, 1, 1, 1]));
+    refuses_paths(
+        "parquet",
+        &[at("a.parquet")],
+        folder.path(),
+        4,
+        "exceed 4294967295",
+    );
+    parquet(&at("b.parquet"), edges([1; 4])[1..].to_vec());
+    let both = [at("a.parquet"), at("b.parquet")];
+    refuses_paths(
+        "parquet",
+        &both,
+        folder.path(),
+        2,
+        "1 of 2 files have the column `pages`",
+    );
+}
+
 /// Every format gives a public graph back, byte for byte.
 #[test]
 fn a_public_graph_through_every_format() {

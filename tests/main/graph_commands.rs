@@ -63,7 +63,7 @@ fn an_edge_list_becomes_a_graph() {
         assert_eq!(info[column], json!(value), "{column}");
     }
     assert_eq!(info["mean_degree"], json!(0.67));
-    assert_eq!(info["forms"], json!(["arrays"]));
+    assert_eq!(info["forms"], json!(["arrays", "stream"]));
     let listed = info["files"].as_array().unwrap();
     let bytes: u64 = listed
         .iter()
@@ -159,6 +159,34 @@ fn what_cannot_be_imported_is_said_and_leaves_nothing() {
             "{stderr}"
         );
     }
+}
+
+/// What a stopped import has sorted is kept under the name of the graph, for the same command, and for one process at a time.
+#[test]
+fn two_imports_of_one_graph_do_not_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    let (list, out) = (folder.path().join("edges.tsv"), folder.path().join("g"));
+    fs::write(&list, "0 1\n").unwrap();
+    let work = folder.path().join(".g.import");
+    fs::create_dir(&work).unwrap();
+    let lock = fs::File::create(work.join("lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let arguments = [
+        "graph",
+        "import",
+        text(&list),
+        "--format",
+        "edges",
+        "--out",
+        text(&out),
+    ];
+    let ran = crawlrank(arguments);
+    assert_eq!(ran.code, 75, "{}", ran.stderr);
+    assert!(ran.stderr.contains("another process"), "{}", ran.stderr);
+    drop(lock);
+    // Nothing is listed there, so there is nothing to go on with.
+    assert_eq!(crawlrank(arguments).code, 0);
+    assert!(out.exists() && !work.exists());
 }
 
 #[test]

@@ -226,8 +226,8 @@ impl IdGraphBuilder {
 }
 
 /// Writes sorted edges in both directions, which are all that `writer` still lacks, and puts the graph in its place.
-pub(crate) fn write_edges(
-    sorter: Sorter<u64>,
+pub(crate) fn write_edges<R: Record>(
+    sorter: Sorter<R>,
     n: u64,
     mut writer: GraphWriter,
     tmp: &Path,
@@ -238,16 +238,16 @@ pub(crate) fn write_edges(
     let mut adjacency = AdjacencyWriter::create(&writer, Direction::Outgoing)?;
     let edges_read = sorter.pushed();
     let (mut unique, mut self_loops) = (0, 0);
-    sorter.finish(&mut |records: &[u64]| {
+    sorter.finish(&mut |records: &[R]| {
         tick.edges(records.len() as u64)?;
         unique += records.len() as u64;
-        let is_loop = |record: &u64| record.first() == record.second();
+        let is_loop = |record: &R| record.first() == record.second();
         let loops = records.iter().filter(|record| is_loop(record)).count();
         self_loops += loops as u64;
         if loops == 0 || keep_loops {
             return adjacency.extend(records, tick);
         }
-        let mut of_two: Vec<u64> = Vec::with_capacity(records.len() - loops);
+        let mut of_two: Vec<R> = Vec::with_capacity(records.len() - loops);
         of_two.extend(records.iter().filter(|record| !is_loop(record)));
         adjacency.extend(&of_two, tick)
     })?;

@@ -22,6 +22,7 @@ mod memory;
 mod merge;
 mod names;
 mod numbered;
+mod paged_ids;
 mod pagerank;
 mod parts;
 mod positions;
@@ -53,6 +54,7 @@ pub use id_builder::{IdGraph, IdGraphBuilder, IdGraphOptions};
 pub use merge::{MergeOptions, Pages, Progress, SelfLoops, merge};
 pub use names::{MAX_NAME_BYTES, Names};
 pub use numbered::{NumberedGraphBuilder, NumberedNodes};
+pub use paged_ids::PagedIdGraphBuilder;
 pub use pagerank::{
     Dangling, Iteration, PageRank, PageRankOptions, Ranking, pagerank, pagerank_memory_bytes,
 };

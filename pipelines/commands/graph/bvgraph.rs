@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crawlrank_graph::{Adjacency, Graph, IdGraphBuilder};
+use crawlrank_graph::{Adjacency, Graph};
 use dsi_bitstream::codes::ToInt as _;
 use dsi_bitstream::impls::{BufBitReader, WordAdapter};
 use dsi_bitstream::prelude::CodesRead;
@@ -20,6 +20,7 @@ use webgraph::graphs::bvgraph::{
 };
 use webgraph::traits::{IntoParLenders, NodeLabelsLender};
 
+use super::numbers::Edges;
 use crate::cli::Context;
 use crate::commands::input::Input;
 use crate::error::{Error, Exit, Result};
@@ -71,9 +72,9 @@ impl Files {
         Ok(files)
     }
 
-    /// What is read of them.
-    pub(super) fn graph(&self) -> &Path {
-        &self.graph
+    /// What is read of them: the graph first.
+    pub(super) fn all(&self) -> [PathBuf; 2] {
+        [self.graph.clone(), self.properties.clone()]
     }
 
     fn refused(&self, found: impl Display) -> Error {
@@ -91,7 +92,7 @@ pub(super) fn read(
     files: &Files,
     most_nodes: u64,
     list_bytes: usize,
-    builder: &mut IdGraphBuilder,
+    builder: &mut Edges,
     context: &Context,
     progress: Option<&Progress>,
 ) -> Result<u64> {
@@ -133,7 +134,7 @@ fn read_stream<'a, E: Endianness>(
     input: Input<'a>,
     most_nodes: u64,
     list_bytes: usize,
-    builder: &mut IdGraphBuilder,
+    builder: &mut Edges,
     context: &Context,
 ) -> Result<u64>
 where

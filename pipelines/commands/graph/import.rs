@@ -4,14 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use crawlrank_graph::{IdGraph, IdGraphBuilder, IdGraphOptions, NumberedNodes, SelfLoops};
+use crawlrank_graph::{IdGraph, IdGraphOptions, NumberedNodes, PagedIdGraphBuilder, SelfLoops};
 use serde_json::Value;
 
 #[cfg(feature = "bvgraph")]
 use super::bvgraph;
 use super::cc::Www;
 use super::lines::{self, Refused};
-use super::{Format, MOST_NODES, Making, SHOWN_FROM, cc, edges, npy, pairs};
+use super::numbers::Edges;
+use super::{Format, MOST_NODES, Making, SHOWN_FROM, cc, edges as text, npy, numbers, pairs};
 use crate::cli::Context;
 use crate::commands::input::{check_file, is_stdin, path_text, progress_over};
 use crate::error::{Error, Exit, Result};
@@ -79,6 +80,7 @@ impl Import {
                 ),
                 ("nodes", Value::from(made.graph.num_nodes())),
                 ("edges", Value::from(made.graph.num_edges())),
+                ("edge_pages", Value::from(made.graph.has_edge_pages())),
             ],
         )?;
         Ok(Exit::Done)
@@ -114,41 +116,74 @@ impl Import {
         }
         self.format.check_is_built_in()?;
         let files = self.given_files()?;
+        let options = self.options()?;
         #[cfg(feature = "bvgraph")]
         if self.format == Format::Bvgraph {
-            return self.import_bvgraph(&files, most_nodes, context);
+            return self.import_bvgraph(&files, most_nodes, options, context);
         }
-        let scratch = self.making.prepare()?;
-        let mut builder = IdGraphBuilder::new(scratch.path(), self.options()?)?;
+        if self.format == Format::Parquet {
+            return self.import_parquet(&files, most_nodes, options, context);
+        }
         let progress = progress_over(&files, "import", context);
-        let edges = &mut builder;
         let progress = progress.as_ref();
-        let told = match self.format {
-            Format::Npy => npy::read(&files, most_nodes, edges, context, progress)?,
-            Format::Parquet => {
-                read_parquet(&files, most_nodes, edges, context)?;
-                None
-            }
+        self.make(&files, options, context, |edges| match self.format {
+            Format::Npy => npy::read(&files, most_nodes, edges, context, progress),
             _ => {
                 for file in &files {
                     read_edges(file, most_nodes, edges, context, progress)?;
                 }
-                None
+                Ok(None)
             }
-        };
-        self.finish(builder, told, context)
+        })
     }
 
-    /// Makes the graph of the edges; its nodes are as many as was asked for, as the files said, or as the edges have.
-    fn finish(
+    fn make(
         &self,
-        edges: IdGraphBuilder,
-        told: Option<u64>,
+        files: &[PathBuf],
+        options: IdGraphOptions,
+        context: &Context,
+        read: impl FnOnce(&mut Edges) -> Result<Option<u64>>,
+    ) -> Result<IdGraph> {
+        let (making, format) = (&self.making, self.format);
+        numbers::make(making, format, files, self.nodes, options, context, read)
+    }
+
+    fn import_parquet(
+        &self,
+        paths: &[PathBuf],
+        most_nodes: u64,
+        options: IdGraphOptions,
         context: &Context,
     ) -> Result<IdGraph> {
-        let nodes = self.nodes.or(told);
-        self.making.check_space(edges.file_bytes(nodes))?;
-        let made = edges.finish(nodes, &self.making.out, &mut |_| context.interrupt.flow());
+        // All are opened before the first is read: a wrong one is told of at once.
+        let files = paths.iter().map(|path| EdgesFile::open(path));
+        let files = files.collect::<Result<Vec<_>>>()?;
+        let with_pages = files.iter().filter(|file| file.has_pages()).count();
+        if with_pages == 0 {
+            return self.make(paths, options, context, |edges| {
+                read_parquet(&files, most_nodes, context, &mut |source, target, _| {
+                    edges.push(source, target)
+                })?;
+                Ok(None)
+            });
+        }
+        if with_pages != files.len() {
+            let found = format!(
+                "{with_pages} of {} files have the column `pages`",
+                files.len()
+            );
+            return Err(Error::usage(found)
+                .remedy("give those with it and those without as graphs of their own"));
+        }
+        let scratch = self.making.prepare()?;
+        let mut edges = PagedIdGraphBuilder::new(scratch.path(), options)?;
+        read_parquet(&files, most_nodes, context, &mut |source, target, pages| {
+            edges.push(source, target, pages)
+        })?;
+        self.making.check_space(edges.file_bytes(self.nodes))?;
+        let made = edges.finish(self.nodes, &self.making.out, &mut |_| {
+            context.interrupt.flow()
+        });
         context.interrupt.or_stopped(made)
     }
 
@@ -157,6 +192,7 @@ impl Import {
         &self,
         given: &[PathBuf],
         most_nodes: u64,
+        mut options: IdGraphOptions,
         context: &Context,
     ) -> Result<IdGraph> {
         let [given] = given else {
@@ -166,24 +202,14 @@ impl Import {
             );
         };
         let files = bvgraph::Files::of(given)?;
-        let mut options = self.options()?;
         // Lists that later ones refer to are in memory beside the edges that are sorted.
         let list_bytes = options.memory_bytes / 4;
         options.memory_bytes -= list_bytes;
-        let scratch = self.making.prepare()?;
-        let mut builder = IdGraphBuilder::new(scratch.path(), options)?;
-        let progress = progress_over(&[files.graph().to_owned()], "import", context);
-        let edges = &mut builder;
-        let nodes = bvgraph::read(
-            &files,
-            most_nodes,
-            list_bytes,
-            edges,
-            context,
-            progress.as_ref(),
-        )?;
-        drop(progress);
-        self.finish(builder, Some(nodes), context)
+        let progress = progress_over(&files.all()[..1], "import", context);
+        let progress = progress.as_ref();
+        self.make(&files.all(), options, context, |edges| {
+            bvgraph::read(&files, most_nodes, list_bytes, edges, context, progress).map(Some)
+        })
     }
 
     /// The files to read: those that were given, and those in folders that were.
@@ -288,47 +314,48 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
 fn read_edges(
     file: &Path,
     most_nodes: u64,
-    builder: &mut IdGraphBuilder,
+    edges: &mut Edges,
     context: &Context,
     progress: Option<&Progress>,
 ) -> Result<()> {
     if pairs::is_named_so(file) {
         return pairs::read(file, context, progress, &mut |source, target| {
-            let id = |number| edges::id(number, most_nodes).map_err(Refused::Line);
-            Ok(builder.push(id(source)?, id(target)?)?)
+            let id = |number| text::id(number, most_nodes).map_err(Refused::Line);
+            Ok(edges.push(id(source)?, id(target)?)?)
         });
     }
-    lines::read(file, &edges::FORM, context, progress, &mut |line| {
-        let (source, target) = edges::edge(line, most_nodes).map_err(Refused::Line)?;
-        Ok(builder.push(source, target)?)
+    lines::read(file, &text::FORM, context, progress, &mut |line| {
+        let (source, target) = text::edge(line, most_nodes).map_err(Refused::Line)?;
+        Ok(edges.push(source, target)?)
     })
 }
 
-/// Reads Parquet files of edges.
+/// Reads Parquet files of edges, each with its pages.
 fn read_parquet(
-    files: &[PathBuf],
+    files: &[EdgesFile],
     most_nodes: u64,
-    builder: &mut IdGraphBuilder,
     context: &Context,
+    push: &mut dyn FnMut(u32, u32, u32) -> std::result::Result<(), crawlrank_graph::Error>,
 ) -> Result<()> {
-    // All are opened before the first is read: a wrong one is told of at once.
-    let files = files.iter().map(|file| EdgesFile::open(file));
-    let files = files.collect::<Result<Vec<_>>>()?;
     let rows = files.iter().map(EdgesFile::num_rows);
     let rows = rows.fold(0, u64::saturating_add);
     let progress = (rows >= SHOWN_FROM && context.progress != Show::Nothing)
         .then(|| Progress::start(context.progress, "import", "edges", rows));
-    for file in &files {
-        let mut read = 0;
-        file.visit(&context.interrupt, &mut |source, target| {
-            let id = |number| edges::id(number, most_nodes).map_err(RefusedRow::Row);
+    let mut read = 0;
+    for file in files {
+        file.visit(&context.interrupt, &mut |source, target, pages| {
+            let id = |number| text::id(number, most_nodes).map_err(RefusedRow::Row);
             let (source, target) = (id(source)?, id(target)?);
+            let pages = u32::try_from(pages).ok().filter(|pages| *pages > 0);
+            let pages = pages.ok_or_else(|| {
+                let found = "a number of pages that is not from 1 to 4294967295";
+                RefusedRow::Row(format!("found {found}"))
+            })?;
             read += 1;
             if let Some(progress) = progress.as_ref().filter(|_| read % (1 << 16) == 0) {
                 progress.advance(1 << 16);
             }
-            let pushed = builder.push(source, target);
-            pushed.map_err(|error| RefusedRow::Other(error.into()))
+            push(source, target, pages).map_err(|error| RefusedRow::Other(error.into()))
         })?;
     }
     Ok(())

@@ -13,9 +13,10 @@ use std::fs::File;
 use std::io::{BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crawlrank_graph::{Graph, IdGraphBuilder};
+use crawlrank_graph::Graph;
 
 use super::edges;
+use super::numbers::Edges;
 use crate::cli::Context;
 use crate::commands::input::{Input, cannot_open};
 use crate::error::{Error, Exit, Result, quoted};
@@ -46,7 +47,7 @@ pub(super) fn keep_rows(files: &mut Vec<PathBuf>) {
 pub(super) fn read(
     files: &[PathBuf],
     most_nodes: u64,
-    builder: &mut IdGraphBuilder,
+    builder: &mut Edges,
     context: &Context,
     progress: Option<&Progress>,
 ) -> Result<Option<u64>> {
@@ -118,7 +119,7 @@ fn push_pairs(
     mut targets: Values<'_>,
     rows: u64,
     most_nodes: u64,
-    builder: &mut IdGraphBuilder,
+    builder: &mut Edges,
 ) -> Result<()> {
     for row in 0..rows {
         let (source, target) = (sources.id(row, most_nodes)?, targets.id(row, most_nodes)?);

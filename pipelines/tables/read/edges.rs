@@ -21,11 +21,12 @@ use crate::interrupt::Interrupt;
 pub struct EdgesFile {
     path: PathBuf,
     metadata: ArrowReaderMetadata,
-    columns: [usize; 2],
+    /// Places of source, target, and pages where there are any.
+    columns: Vec<usize>,
 }
 
 impl EdgesFile {
-    /// Opens a file: the columns `source` and `target`, or the only two there are.
+    /// Opens a file: the columns `source` and `target`, with `pages` where that is there, or the only two there are.
     ///
     /// # Errors
     /// Exit 4 when it is no Parquet file, is damaged, or has no such columns.
@@ -73,21 +74,27 @@ impl EdgesFile {
         u64::try_from(rows).unwrap_or(0)
     }
 
-    /// Calls `each` with source and target of every row; what it finds wrong is told with the number of the row, from 0.
+    /// Whether its edges have pages.
+    pub fn has_pages(&self) -> bool {
+        self.columns.len() == 3
+    }
+
+    /// Calls `each` with source, target and pages (1 where there are none) of every row; what it finds wrong is told with the number of the row, from 0.
     ///
     /// # Errors
     /// Exit 4 at the first row that is refused or has no value, and where the file is damaged.
     pub fn visit(
         &self,
         interrupt: &Interrupt,
-        each: &mut dyn FnMut(i128, i128) -> std::result::Result<(), Refused>,
+        each: &mut dyn FnMut(i128, i128, i128) -> std::result::Result<(), Refused>,
     ) -> Result<()> {
         let wrong = |found: String| damaged(&self.path, found);
         foreign(guarded(&self.path, "Parquet", || {
             let file = File::open(&self.path).map_err(|e| Error::io(&self.path, &e))?;
             let builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
-            let mask = ProjectionMask::roots(builder.parquet_schema(), self.columns);
+            let mask =
+                ProjectionMask::roots(builder.parquet_schema(), self.columns.iter().copied());
             let batches = builder
                 .with_projection(mask)
                 .with_batch_size(BATCH_ROWS)
@@ -97,12 +104,17 @@ impl EdgesFile {
             for batch in batches {
                 interrupt.check()?;
                 let batch = batch.map_err(|e| wrong(e.to_string()))?;
-                let [sources, targets] = self.numbers(&batch, row)?;
-                for (source, target) in sources.into_iter().zip(targets) {
-                    each(source, target).map_err(|refused| match refused {
-                        Refused::Row(found) => wrong(format!("row {row}: {found}")),
-                        Refused::Other(error) => error,
-                    })?;
+                let columns = self.columns.iter();
+                let columns = columns.map(|&column| self.numbers(&batch, column, row));
+                let columns = columns.collect::<Result<Vec<_>>>()?;
+                for at in 0..batch.num_rows() {
+                    let pages = columns.get(2).map_or(1, |pages| pages[at]);
+                    each(columns[0][at], columns[1][at], pages).map_err(
+                        |refused| match refused {
+                            Refused::Row(found) => wrong(format!("row {row}: {found}")),
+                            Refused::Other(error) => error,
+                        },
+                    )?;
                     row += 1;
                 }
             }
@@ -110,22 +122,19 @@ impl EdgesFile {
         }))
     }
 
-    /// Source and target of each row of a batch, whose first row has the number `row`.
-    fn numbers(&self, batch: &RecordBatch, row: u64) -> Result<[Vec<i128>; 2]> {
-        let numbers = |column: usize| {
-            let field = &self.metadata.schema().fields()[column];
-            // Columns come in the order of the file.
-            let place = self.columns.iter().filter(|other| **other < column).count();
-            let array = batch.column(place);
-            if let Some(at) = (0..array.len()).find(|at| array.is_null(*at)) {
-                let name = quoted(field.name());
-                let found = format!("row {}: null in the column {name}", row + at as u64);
-                return Err(damaged(&self.path, found));
-            }
-            numbers(array)
-                .ok_or_else(|| Error::internal("a column has another type than its file says"))
-        };
-        Ok([numbers(self.columns[0])?, numbers(self.columns[1])?])
+    /// A column of a batch, whose first row has the number `row`.
+    fn numbers(&self, batch: &RecordBatch, column: usize, row: u64) -> Result<Vec<i128>> {
+        let field = &self.metadata.schema().fields()[column];
+        // Columns come in the order of the file.
+        let place = self.columns.iter().filter(|other| **other < column);
+        let array = batch.column(place.count());
+        if let Some(at) = (0..array.len()).find(|at| array.is_null(*at)) {
+            let name = quoted(field.name());
+            let found = format!("row {}: null in the column {name}", row + at as u64);
+            return Err(damaged(&self.path, found));
+        }
+        numbers(array)
+            .ok_or_else(|| Error::internal("a column has another type than its file says"))
     }
 }
 
@@ -137,11 +146,15 @@ pub enum Refused {
     Other(Error),
 }
 
-/// The places of source and target, which are columns of integers.
-fn columns(fields: &Fields) -> std::result::Result<[usize; 2], String> {
-    let places = match (fields.find("source"), fields.find("target")) {
-        (Some((source, _)), Some((target, _))) => [source, target],
-        _ if fields.len() == 2 => [0, 1],
+/// The places of source, target and pages, which are columns of integers.
+fn columns(fields: &Fields) -> std::result::Result<Vec<usize>, String> {
+    let place = |name| fields.find(name).map(|(place, _)| place);
+    let places = match (place("source"), place("target")) {
+        (Some(source), Some(target)) => {
+            let pages = place("pages").into_iter();
+            [source, target].into_iter().chain(pages).collect()
+        }
+        _ if fields.len() == 2 => vec![0, 1],
         _ => {
             let names: Vec<String> = fields.iter().map(|field| quoted(field.name())).collect();
             return Err(format!(
@@ -150,7 +163,7 @@ fn columns(fields: &Fields) -> std::result::Result<[usize; 2], String> {
             ));
         }
     };
-    for place in places {
+    for &place in &places {
         let field = &fields[place];
         if !is_taken(field.data_type()) {
             return Err(format!(
