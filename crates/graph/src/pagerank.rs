@@ -309,11 +309,20 @@ pub(crate) fn normalize(scores: &mut [f64]) {
     }
 }
 
-/// Sums values in the order that every sum over nodes here has.
+/// Nodes whose values are summed one after the other.
+const RUN_NODES: usize = 256;
+
+/// Sums values in a fixed order: runs of 256 within blocks.
 pub(crate) fn block_sum(values: &[f64]) -> f64 {
     let blocks: Vec<f64> = values
         .par_chunks(BLOCK_NODES)
-        .map(|block| block.iter().sum())
+        // In runs: adding one small value after the other to a large sum rounds the same way each time.
+        .map(|block| {
+            block
+                .chunks(RUN_NODES)
+                .map(|run| run.iter().sum::<f64>())
+                .sum()
+        })
         .collect();
     blocks.iter().sum()
 }

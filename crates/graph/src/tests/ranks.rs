@@ -322,6 +322,38 @@ fn iterations_left_are_estimated_from_the_rate() {
 }
 
 #[test]
+fn scores_sum_to_one_also_where_few_have_most() {
+    // All jumps go to one node, and half of its score far down a tree: 100,000 small scores are added to large ones.
+    let n = 100_000u32;
+    let edges: Vec<_> = (1..n).map(|v| (v / 10, v)).collect();
+    let (_dir, graph) = id_graph(&edges, u64::from(n));
+    let mut personalize = vec![0.0; n as usize];
+    personalize[0] = 1.0;
+    let options = PageRankOptions {
+        personalize: Some(personalize),
+        ..PageRankOptions::default()
+    };
+    for accelerate in [false, true] {
+        let options = PageRankOptions {
+            accelerate,
+            ..options.clone()
+        };
+        // With what each addition lost (Neumaier 1974).
+        let (mut sum, mut lost) = (0.0f64, 0.0);
+        for score in rank(&graph, &options).scores {
+            let next = sum + score;
+            lost += match sum > score {
+                true => (sum - next) + score,
+                false => (score - next) + sum,
+            };
+            sum = next;
+        }
+        sum += lost;
+        assert!((sum - 1.0).abs() <= 1e-13, "{:e}", sum - 1.0);
+    }
+}
+
+#[test]
 fn error_bound_holds() {
     let (_dir, graph) = eight_nodes().graph();
     let exact = rank(&graph, &exact_options()).scores;
