@@ -1,6 +1,8 @@
 //! What holds for every graph.
 
-use super::util::{World, eight_nodes, files, go_on, keep_going, merge_all, two_labels};
+use super::util::{
+    World, eight_nodes, files, go_on, keep_going, merge_all, two_labels, with_threads,
+};
 use crate::{
     BuilderOptions, Error, FoldOptions, Graph, IdGraphBuilder, IdGraphOptions, SelfLoops, fold,
     transpose,
@@ -275,6 +277,36 @@ proptest! {
         prop_assert_eq!(imported.graph.num_nodes(), least + more);
         let expected: Vec<_> = unique.into_iter().filter(|(u, v)| keep || u != v).map(|(u, v)| (u, v, 1)).collect();
         prop_assert_eq!(edges_of(&imported.graph), expected);
+    }
+}
+
+#[test]
+fn threads_and_memory_leave_no_trace_in_a_graph_of_integers() {
+    let edges: Vec<[u32; 2]> = (0..150_000u64)
+        .map(crate::mix64)
+        .map(|number| [(number >> 32) as u32 % 5_000, number as u32 % 700])
+        .collect();
+    let mut expected = None;
+    for (threads, memory_bytes) in [(1, 1 << 30), (2, 6 << 20), (5, 0), (1, 0)] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = IdGraphOptions {
+            memory_bytes,
+            ..IdGraphOptions::default()
+        };
+        let graph = with_threads(threads, || {
+            let mut builder = IdGraphBuilder::new(dir.path(), options).unwrap();
+            for edges in edges.chunks(10_000) {
+                builder.push_edges(edges).unwrap();
+            }
+            let out = dir.path().join("graph");
+            builder.finish(None, &out, &mut keep_going).unwrap().graph
+        });
+        let found = files(graph.dir());
+        let expected = expected.get_or_insert_with(|| found.clone());
+        assert!(
+            found == *expected,
+            "{threads} threads, {memory_bytes} bytes"
+        );
     }
 }
 
