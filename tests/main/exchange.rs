@@ -142,6 +142,14 @@ fn parts_in_any_order_and_other_numbers_give_the_same_graph() {
         let back = gunzip(&at(&format!("out/{name}.txt.gz")));
         assert_eq!(back, fs::read_to_string(at("a").join(name)).unwrap());
     }
+    // Folders stand for their parts, and for no more: Spark leaves a file of its own, a release lists of its files.
+    write(at("b/vertices/_SUCCESS"), "");
+    write(
+        at("b/vertices/vertices.paths.gz"),
+        gzip("b/vertices/part-00000.gz\n"),
+    );
+    import(&[at("b/edges"), at("b/vertices")], &at("by-folder"));
+    assert_eq!(files(&at("one")), files(&at("by-folder")));
     let by_flags = ["--vertices", text(&sorted[0]), "--edges", text(&sorted[1])];
     assert_eq!(run_import(&[], &at("third"), &by_flags).code, 0);
     assert_eq!(files(&at("one")), files(&at("third")));
