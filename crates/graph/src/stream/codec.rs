@@ -67,22 +67,17 @@ pub(crate) fn encode(strip: &Strip, out: &mut Vec<u8>) {
 fn encode_targets(targets: &[u16], out: &mut Vec<u8>) {
     let begin = out.len();
     out.push(GAPS);
-    let mut first = 0;
-    let mut rest = targets;
-    while let Some(&head) = rest.first() {
-        let len = 1 + rest[1..]
-            .iter()
-            .take_while(|&&target| target < FIRST)
-            .count();
-        let (list, later) = rest.split_at(len);
-        rest = later;
-        let head = i32::from(head % FIRST);
-        put(out, len as u32 - 1);
-        put(out, zigzag(head - first));
-        first = head;
-        for pair in list.windows(2) {
-            put(out, u32::from(pair[1] - pair[0] % FIRST) - 1);
+    let (mut first, mut last) = (0, 0);
+    for &target in targets {
+        let id = i32::from(target % FIRST);
+        match target / FIRST {
+            0 => put(out, ((id - last - 1) as u32) << 1),
+            _ => {
+                put(out, zigzag(id - first) << 1 | 1);
+                first = id;
+            }
         }
+        last = id;
     }
     // Gaps are slower to read.
     if (out.len() - begin) * 5 > targets.len() * 2 * 4 {
@@ -92,60 +87,146 @@ fn encode_targets(targets: &[u16], out: &mut Vec<u8>) {
     }
 }
 
-/// Reads a strip, whose memory is reused.
-///
-/// Whatever the bytes, a strip that is returned is sound: partitions and ids ascend and exist, counts
-/// add up. Memory is at most some times that of the bytes.
-pub(crate) fn decode(
-    bytes: &[u8],
-    sources: &Sources,
-    num_nodes: usize,
-    strip: &mut Strip,
-) -> Result<(), Damage> {
-    let mut reader = Reader { bytes, at: 0 };
-    strip.bin = reader.number(num_bins(num_nodes) as u32, "a bin")?;
-    let num_targets = bin_nodes(strip.bin as usize, num_nodes).len() as u32;
-    decode_cells(&mut reader, num_bins(num_nodes) as u32, &mut strip.cells)?;
-    strip.sources.clear();
-    for cell in &strip.cells {
-        let limit = sources.of_bin(cell.partition as usize).len() as u32;
-        reader.ascending(cell.sources, limit, &mut strip.sources)?;
-    }
-    decode_targets(&mut reader, &strip.cells, num_targets, &mut strip.targets)?;
-    strip.hub_targets.clear();
-    for cell in &strip.cells {
-        reader.ascending(cell.hubs, num_targets, &mut strip.hub_targets)?;
-    }
-    decode_hubs(&mut reader, strip)?;
-    strip.singles.clear();
-    strip.runs.clear();
-    let mut hubs = strip.hubs.as_slice();
-    for cell in &strip.cells {
-        let limit = sources.of_bin(cell.partition as usize).len() as u32;
-        for hub in take(&mut hubs, cell.hubs) {
-            reader.ascending(u32::from(hub.singles), limit, &mut strip.singles)?;
+/// Reads strips; its memory is reused.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    /// Numbers as they are written. To read many and then to make ids of them is faster than both at once.
+    numbers: Vec<u32>,
+    pub(crate) strip: Strip,
+}
+
+impl Decoder {
+    /// Reads a strip into [`strip`](Self::strip).
+    ///
+    /// Whatever the bytes, a strip that was read is sound: partitions and ids ascend and exist, counts
+    /// add up. Memory is at most some times that of the bytes.
+    pub(crate) fn decode(
+        &mut self,
+        bytes: &[u8],
+        sources: &Sources,
+        num_nodes: usize,
+    ) -> Result<(), Damage> {
+        let Decoder { numbers, strip } = self;
+        let mut reader = Reader { bytes, at: 0 };
+        strip.bin = reader.number(num_bins(num_nodes) as u32, "a bin")?;
+        let num_targets = bin_nodes(strip.bin as usize, num_nodes).len() as u32;
+        decode_cells(&mut reader, num_bins(num_nodes) as u32, &mut strip.cells)?;
+        let limit = |cell: &Cell| sources.of_bin(cell.partition as usize).len() as u32;
+        let cells = strip.cells.as_slice();
+        let total =
+            |count: fn(&Cell) -> u32| cells.iter().map(|cell| count(cell) as usize).sum::<usize>();
+
+        reader.numbers(total(|cell| cell.sources), numbers)?;
+        let lists = cells.iter().map(|cell| (cell.sources, limit(cell)));
+        ascending(lists, numbers, &mut strip.sources).map_err(|what| reader.damage(what))?;
+
+        decode_targets(&mut reader, cells, num_targets, numbers, &mut strip.targets)?;
+
+        reader.numbers(total(|cell| cell.hubs), numbers)?;
+        let lists = cells.iter().map(|cell| (cell.hubs, num_targets));
+        ascending(lists, numbers, &mut strip.hub_targets).map_err(|what| reader.damage(what))?;
+
+        reader.numbers(2 * total(|cell| cell.hubs), numbers)?;
+        decode_hubs(cells, numbers, &mut strip.hubs).map_err(|what| reader.damage(what))?;
+
+        let of_hubs = || {
+            let mut hubs = strip.hubs.as_slice();
+            cells.iter().flat_map(move |cell| {
+                let limit = limit(cell);
+                take(&mut hubs, cell.hubs)
+                    .iter()
+                    .map(move |hub| (hub, limit))
+            })
+        };
+        reader.numbers(total(|cell| cell.singles), numbers)?;
+        let lists = of_hubs().map(|(hub, limit)| (u32::from(hub.singles), limit));
+        ascending(lists, numbers, &mut strip.singles).map_err(|what| reader.damage(what))?;
+
+        reader.numbers(2 * total(|cell| cell.runs), numbers)?;
+        let lists = of_hubs().map(|(hub, limit)| (u32::from(hub.runs), limit));
+        decode_runs(lists, numbers, &mut strip.runs).map_err(|what| reader.damage(what))?;
+        match reader.at == bytes.len() {
+            true => Ok(()),
+            false => Err(reader.damage("the end of a strip")),
         }
     }
-    let mut hubs = strip.hubs.as_slice();
-    for cell in &strip.cells {
-        let limit = sources.of_bin(cell.partition as usize).len() as u32;
-        for hub in take(&mut hubs, cell.hubs) {
-            let mut end = 0;
-            for _ in 0..hub.runs {
-                let first = end + reader.number(limit - end, "a run of sources")?;
-                let len = 1 + reader.number(limit - first, "a run of sources")?;
-                end = first + len;
-                strip.runs.push(Run {
-                    first: first as u16,
-                    len: len as u16,
-                });
+}
+
+/// Makes ids of gaps: lists of so many, below a limit.
+fn ascending(
+    lists: impl Iterator<Item = (u32, u32)>,
+    mut gaps: &[u32],
+    ids: &mut Vec<u16>,
+) -> Result<(), &'static str> {
+    ids.clear();
+    for (count, limit) in lists {
+        let mut least = 0u64;
+        ids.extend(take(&mut gaps, count).iter().map(|&gap| {
+            let id = least + u64::from(gap);
+            least = id + 1;
+            id as u16
+        }));
+        // Ids ascend, so that the last is the largest, of up to 2^21 numbers below 2^32.
+        if least > u64::from(limit) {
+            return Err("ids of the cell");
+        }
+    }
+    Ok(())
+}
+
+/// Makes runs of gaps and lengths.
+fn decode_runs(
+    lists: impl Iterator<Item = (u32, u32)>,
+    mut numbers: &[u32],
+    runs: &mut Vec<Run>,
+) -> Result<(), &'static str> {
+    runs.clear();
+    for (count, limit) in lists {
+        let mut end = 0u64;
+        runs.extend(take(&mut numbers, 2 * count).chunks_exact(2).map(|run| {
+            let first = end + u64::from(run[0]);
+            let len = u64::from(run[1]) + 1;
+            end = first + len;
+            Run {
+                first: first as u16,
+                len: len as u16,
             }
+        }));
+        if end > u64::from(limit) {
+            return Err("runs of sources of the cell");
         }
     }
-    match reader.at == bytes.len() {
-        true => Ok(()),
-        false => Err(reader.damage("the end of a strip")),
+    Ok(())
+}
+
+fn decode_hubs(
+    cells: &[Cell],
+    mut numbers: &[u32],
+    hubs: &mut Vec<Hub>,
+) -> Result<(), &'static str> {
+    hubs.clear();
+    for cell in cells {
+        let (mut singles, mut runs, mut most) = (0, 0, 0);
+        hubs.extend(
+            take(&mut numbers, 2 * cell.hubs)
+                .chunks_exact(2)
+                .map(|hub| {
+                    singles += u64::from(hub[0]);
+                    runs += u64::from(hub[1]);
+                    most = most.max(hub[0]).max(hub[1]);
+                    Hub {
+                        singles: hub[0] as u16,
+                        runs: hub[1] as u16,
+                    }
+                }),
+        );
+        if (singles, runs) != (u64::from(cell.singles), u64::from(cell.runs))
+            || most > u32::from(u16::MAX)
+        {
+            return Err("as many singles and runs as the cell has");
+        }
     }
+    Ok(())
 }
 
 fn decode_cells(
@@ -179,70 +260,57 @@ fn decode_targets(
     reader: &mut Reader<'_>,
     cells: &[Cell],
     num_targets: u32,
+    numbers: &mut Vec<u32>,
     targets: &mut Vec<u16>,
 ) -> Result<(), Damage> {
     targets.clear();
+    let total = cells
+        .iter()
+        .map(|cell| cell.targets as usize)
+        .sum::<usize>();
     match reader.byte()? {
         PLAIN => {
-            for cell in cells {
-                let bytes = reader.bytes(cell.targets as usize * 2)?;
-                let (mut messages, mut least) = (0, u32::MAX);
-                for pair in bytes.chunks_exact(2) {
-                    let target = u16::from_le_bytes([pair[0], pair[1]]);
-                    let (first, id) = (target / FIRST, u32::from(target % FIRST));
-                    messages += u32::from(first);
-                    if (first == 0 && id < least) || id >= num_targets {
-                        return Err(reader.damage("ascending targets"));
-                    }
-                    least = id + 1;
-                    targets.push(target);
-                }
-                if messages != cell.sources {
-                    return Err(reader.damage("targets for each source"));
-                }
-            }
-            Ok(())
+            let bytes = reader.bytes(2 * total)?;
+            let pairs = bytes.chunks_exact(2);
+            targets.extend(pairs.map(|pair| u16::from_le_bytes([pair[0], pair[1]])));
         }
         GAPS => {
-            let mut first = 0;
-            for cell in cells {
-                let mut left = cell.targets;
-                for _ in 0..cell.sources {
-                    let len = reader.number(left, "a number of targets")?;
-                    left -= len + 1;
-                    first += unzigzag(reader.number(u32::MAX, "a target")?) as i64;
-                    if first < 0 || first >= i64::from(num_targets) {
-                        return Err(reader.damage("a target"));
-                    }
-                    targets.push(first as u16 | FIRST);
-                    reader.after(first as u32 + 1, len, num_targets, targets)?;
-                }
-                if left != 0 {
-                    return Err(reader.damage("as many targets as the cell has"));
-                }
-            }
-            Ok(())
+            reader.numbers(total, numbers)?;
+            let (mut first, mut last) = (0u32, 0u32);
+            // Masks and no choices, which become branches that every message mispredicts.
+            targets.extend(numbers.iter().map(|&number| {
+                let (is_first, gap) = (number & 1, number >> 1);
+                let mask = is_first.wrapping_neg();
+                let jump = (gap >> 1) ^ (gap & 1).wrapping_neg();
+                let (of_first, of_next) = (first.wrapping_add(jump), last.wrapping_add(gap + 1));
+                last = of_next ^ ((of_next ^ of_first) & mask);
+                first ^= (first ^ last) & mask;
+                // Too large a number becomes another target, which is checked below.
+                last as u16 % FIRST | (is_first << 15) as u16
+            }));
         }
-        _ => Err(reader.damage("a known form of targets")),
+        _ => return Err(reader.damage("a known form of targets")),
     }
+    check_targets(cells, num_targets, targets).map_err(|what| reader.damage(what))
 }
 
-fn decode_hubs(reader: &mut Reader<'_>, strip: &mut Strip) -> Result<(), Damage> {
-    strip.hubs.clear();
-    for cell in &strip.cells {
-        let (mut singles, mut runs) = (0, 0);
-        for _ in 0..cell.hubs {
-            // A partition has at most as many sources as a bin has nodes, so these fit.
-            let hub = Hub {
-                singles: reader.number(u32::from(FIRST) + 1, "a number of singles")? as u16,
-                runs: reader.number(u32::from(FIRST) + 1, "a number of runs")? as u16,
-            };
-            singles += u32::from(hub.singles);
-            runs += u32::from(hub.runs);
-            strip.hubs.push(hub);
+/// What the kernels rely on: as many messages as sources, and targets of the bin, ascending in each message.
+fn check_targets(
+    cells: &[Cell],
+    num_targets: u32,
+    mut targets: &[u16],
+) -> Result<(), &'static str> {
+    for cell in cells {
+        let of_cell = take(&mut targets, cell.targets);
+        let (mut messages, mut is_bad, mut last) = (0, false, u16::MAX);
+        for &target in of_cell {
+            let (is_first, id) = (target >= FIRST, target % FIRST);
+            messages += u32::from(is_first);
+            is_bad |= (!is_first & (id <= last)) | (u32::from(id) >= num_targets);
+            last = id;
         }
-        if (singles, runs) != (cell.singles, cell.runs) {
-            return Err(reader.damage("as many singles and runs as the cell has"));
+        if is_bad || messages != cell.sources {
+            return Err("ascending targets for each source");
         }
     }
     Ok(())
@@ -315,49 +383,30 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Ascending ids below a limit.
-    fn ascending(&mut self, count: u32, limit: u32, out: &mut Vec<u16>) -> Result<(), Damage> {
-        self.after(0, count, limit, out)
-    }
-
-    /// Ascending ids from `least` on.
-    #[inline]
-    fn after(
-        &mut self,
-        mut least: u32,
-        count: u32,
-        limit: u32,
-        out: &mut Vec<u16>,
-    ) -> Result<(), Damage> {
-        let mut left = count;
-        while left > 0 {
-            // Eight gaps of a byte each are by far the most frequent.
-            if left >= 8 {
-                if let Some(eight) = self.bytes.get(self.at..self.at + 8) {
-                    let eight: [u8; 8] = eight.try_into().expect("eight bytes");
-                    if u64::from_le_bytes(eight) & 0x8080_8080_8080_8080 == 0 {
-                        let ids = eight.map(|gap| {
-                            let id = least + u32::from(gap);
-                            least = id + 1;
-                            id as u16
-                        });
-                        out.extend_from_slice(&ids);
-                        self.at += 8;
-                        left -= 8;
-                        if least > limit {
-                            return Err(self.damage("an id of the cell"));
-                        }
-                        continue;
-                    }
-                }
+    /// So many numbers.
+    fn numbers(&mut self, count: usize, numbers: &mut Vec<u32>) -> Result<(), Damage> {
+        numbers.clear();
+        if count > self.bytes.len() - self.at {
+            return Err(self.damage("more bytes"));
+        }
+        numbers.reserve(count);
+        while count - numbers.len() >= 8 {
+            // Numbers of a byte are by far the most frequent: eight at a time, or as many as there are.
+            let Some(eight) = self.bytes[self.at..].first_chunk::<8>() else {
+                break;
+            };
+            let long = u64::from_le_bytes(*eight) & 0x8080_8080_8080_8080;
+            let short = long.trailing_zeros() as usize / 8;
+            let before = numbers.len();
+            numbers.extend(eight.map(u32::from));
+            numbers.truncate(before + short);
+            self.at += short;
+            if short < 8 {
+                numbers.push(self.varint()?);
             }
-            let gap = self.varint()?;
-            if u64::from(least) + u64::from(gap) >= u64::from(limit) {
-                return Err(self.damage("an id of the cell"));
-            }
-            out.push((least + gap) as u16);
-            least += gap + 1;
-            left -= 1;
+        }
+        while numbers.len() < count {
+            numbers.push(self.varint()?);
         }
         Ok(())
     }
@@ -390,10 +439,6 @@ fn put_ascending(out: &mut Vec<u8>, ids: &[u16]) {
 
 fn zigzag(value: i32) -> u32 {
     (value << 1 ^ value >> 31) as u32
-}
-
-fn unzigzag(value: u32) -> i32 {
-    (value >> 1) as i32 ^ -((value & 1) as i32)
 }
 
 /// Takes the first values away from a slice.

@@ -5,7 +5,7 @@
 //! threads so that the disk never waits, take tasks in the order of the file. A task alone writes what
 //! belongs to its bins, and sums of tasks are added in their order.
 
-use super::file::{SegmentBuffer, StreamFile};
+use super::file::{StreamFile, Worker};
 use super::scores::{
     BinChange, Sums, add_messages, contribute, for_each_hub, hub_sum, new_sums, split_front,
     update_bin, write_running_sums,
@@ -34,6 +34,7 @@ pub(crate) struct Direct {
     /// Those of the iteration being made.
     next: Flows,
     dangling: f64,
+    hands: Mutex<Vec<Hands>>,
 }
 
 /// Which segments a worker reads, and the bins that it alone writes.
@@ -84,6 +85,7 @@ impl Direct {
             degrees,
             tasks,
             dangling: 0.0,
+            hands: Mutex::default(),
         })
     }
 
@@ -92,15 +94,14 @@ impl Direct {
         &self,
         task: &Task,
         own: Own<'_>,
-        worker: &mut Worker,
+        hands: &mut Hands,
         jump: &Jump<'_>,
     ) -> Result<(), Error> {
-        let Worker {
-            buffer,
-            strip,
+        let Hands {
+            worker,
             messages,
             sums,
-        } = worker;
+        } = hands;
         let Own {
             mut scores,
             mut contributions,
@@ -125,7 +126,7 @@ impl Direct {
         };
         for number in task.segments.clone() {
             self.file
-                .for_each_strip(number, &self.sources, buffer, strip, &mut |strip| {
+                .for_each_strip(number, &self.sources, worker, &mut |strip| {
                     while bin < strip.bin as usize {
                         end_bin(bin, sums);
                         bin += 1;
@@ -183,10 +184,10 @@ impl Direct {
     }
 }
 
-/// Memory of a worker.
-struct Worker {
-    buffer: SegmentBuffer,
-    strip: Strip,
+/// Memory of a worker, which is kept from one iteration to the next.
+#[derive(Debug)]
+struct Hands {
+    worker: Worker,
     messages: Vec<f64>,
     sums: Box<Sums>,
 }
@@ -265,22 +266,22 @@ impl Direct {
         let queue = Mutex::new(owns.into_iter());
         let failure: Mutex<Option<Error>> = Mutex::new(None);
         let work = || {
-            let mut worker = Worker {
-                buffer: SegmentBuffer::default(),
-                strip: Strip::default(),
+            let mut hands = lock(&self.hands).pop().unwrap_or_else(|| Hands {
+                worker: Worker::default(),
                 messages: Vec::new(),
                 sums: new_sums(),
-            };
+            });
             loop {
                 let next = lock(&queue).next();
-                let Some((task, own)) = next else { return };
-                if let Err(error) = self.work(task, own, &mut worker, jump) {
+                let Some((task, own)) = next else { break };
+                if let Err(error) = self.work(task, own, &mut hands, jump) {
                     *lock(&failure) = Some(error);
                 }
                 if lock(&failure).is_some() {
-                    return;
+                    break;
                 }
             }
+            lock(&self.hands).push(hands);
         };
         let workers = (rayon::current_num_threads() + EXTRA_WORKERS).min(self.tasks.len());
         std::thread::scope(|scope| {

@@ -5,7 +5,7 @@
 //! compared at each reading. Segments of strips come first, by bin, then those of out-degrees.
 //! `docs/formats.md` describes every byte.
 
-use super::codec::{self, Damage, get, put};
+use super::codec::{self, Damage, Decoder, get, put};
 use super::sources::Sources;
 use super::strip::Strip;
 use super::{BIN_NODES, num_bins};
@@ -216,7 +216,11 @@ impl StreamWriter {
                 .for_each(|&degree| put(&mut self.bytes, degree));
             self.end_segment()?;
         }
-        let table: Vec<u64> = self.segments.iter().flat_map(Segment::to_words).collect();
+        let table: Vec<u64> = self
+            .segments
+            .iter()
+            .flat_map(|segment| segment.to_words())
+            .collect();
         let table: &[u8] = bytemuck::cast_slice(&table);
         let superblock = Superblock {
             num_nodes: self.num_nodes as u64,
@@ -317,7 +321,7 @@ fn checksum_of(words: &[u64; SUPERBLOCK_WORDS]) -> u64 {
 }
 
 impl Segment {
-    fn to_words(&self) -> [u64; SEGMENT_WORDS] {
+    fn to_words(self) -> [u64; SEGMENT_WORDS] {
         let bins = u64::from(self.last_bin) << 32 | u64::from(self.first_bin);
         [self.offset, self.bytes, self.edges, bins, self.checksum]
     }
@@ -474,8 +478,7 @@ impl StreamFile {
         &self,
         number: usize,
         sources: &Sources,
-        buffer: &mut SegmentBuffer,
-        strip: &mut Strip,
+        (buffer, decoder): &mut Worker,
         each: &mut dyn FnMut(&mut Strip),
     ) -> Result<(), Error> {
         let segment = self.segments[number];
@@ -496,8 +499,10 @@ impl StreamFile {
             let own = len.and_then(|len| rest.split_at_checked(len));
             let (own, later) = own.ok_or_else(|| wrong(at, "a whole strip"))?;
             rest = later;
-            codec::decode(own, sources, self.num_nodes(), strip)
+            decoder
+                .decode(own, sources, self.num_nodes())
                 .map_err(|damage: Damage| wrong(at + damage.at, damage.expected))?;
+            let strip = &mut decoder.strip;
             if strip.bin < least_bin || strip.bin > segment.last_bin {
                 return Err(wrong(at, "strips by bin"));
             }
@@ -610,6 +615,9 @@ fn open_direct(path: &Path) -> Option<File> {
 fn open_direct(_path: &Path) -> Option<File> {
     None
 }
+
+/// Memory to read segments of strips with.
+pub(crate) type Worker = (SegmentBuffer, Decoder);
 
 /// Memory for a segment, at a multiple of what reading past the page cache asks for.
 #[derive(Debug, Default)]

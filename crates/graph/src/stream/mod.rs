@@ -32,13 +32,13 @@ use crate::graph::Graph;
 use crate::merge::Tick;
 use crate::pagerank::Kernel;
 use direct::Direct;
-use file::{Encoded, SegmentBuffer, StreamWriter, Totals};
+use file::{Encoded, StreamWriter, Totals, Worker};
 pub(crate) use file::{Reading, STREAM, StreamFile};
 use partitioned::Partitioned;
 use rayon::prelude::*;
 use sources::Sources;
 use std::path::Path;
-use strip::{Strip, StripBuilder};
+use strip::StripBuilder;
 
 /// Makes the kernel of a graph that has its stream in no file.
 ///
@@ -148,9 +148,9 @@ pub(crate) fn verify(graph: &Graph, path: &Path) -> Result<(), Error> {
     let nodes = sources.nodes(degrees.len());
     let (totals, edges) = (0..file.strip_segments().len())
         .into_par_iter()
-        .map_init(Worker::default, |(buffer, strip), number| {
+        .map_init(Worker::default, |worker, number| {
             let (mut totals, mut edges) = (Totals::default(), 0u64);
-            file.for_each_strip(number, &sources, buffer, strip, &mut |strip| {
+            file.for_each_strip(number, &sources, worker, &mut |strip| {
                 totals.add(strip);
                 strip.for_each_edge(|partition, source, target| {
                     let source = sources.of_bin(partition as usize).start + usize::from(source);
@@ -192,18 +192,15 @@ fn edge_hash(source: u32, target: u32) -> u64 {
     crate::mix64(u64::from(source) << 32 | u64::from(target))
 }
 
-/// Memory to read segments with.
-type Worker = (SegmentBuffer, Strip);
-
 /// Reads a whole stream into memory.
 fn read_all(file: &StreamFile) -> Result<Partitioned, Error> {
     let degrees = file.degrees()?;
     let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
     let strips = (0..file.strip_segments().len())
         .into_par_iter()
-        .map_init(Worker::default, |(buffer, strip), number| {
+        .map_init(Worker::default, |worker, number| {
             let mut strips = Vec::new();
-            file.for_each_strip(number, &sources, buffer, strip, &mut |strip| {
+            file.for_each_strip(number, &sources, worker, &mut |strip| {
                 strips.push(std::mem::take(strip));
             })?;
             Ok(strips)
