@@ -19,6 +19,7 @@
 use crate::Error;
 use crate::extrapolation::Extrapolation;
 use crate::graph::Graph;
+use crate::memory::Memory;
 use crate::pull::Pull;
 use crate::stream;
 use rayon::prelude::*;
@@ -156,7 +157,7 @@ pub struct Ranking<'a> {
     kernel: Box<dyn Kernel + 'a>,
     /// Whether the kernel knows the scores.
     loaded: bool,
-    pub(crate) scores: Vec<f64>,
+    pub(crate) scores: Memory<f64>,
     pub(crate) residuals: Vec<f64>,
     pub(crate) extrapolation: Option<Extrapolation>,
 }
@@ -178,7 +179,7 @@ impl<'a> Ranking<'a> {
         kernel: Box<dyn Kernel + 'a>,
     ) -> Result<Self, Error> {
         let n = graph.num_nodes() as usize;
-        let scores = filled(n, 0.0)?;
+        let scores = Memory::zeros(n, "a ranking")?;
         let extrapolation = options
             .accelerate
             .then(|| Extrapolation::new(options, n))
@@ -242,17 +243,21 @@ impl<'a> Ranking<'a> {
 
     /// Returns what was reached, converged or not.
     pub fn finish(mut self) -> PageRank {
+        let converged = self.converged();
         if self.options.keeps_sum() {
             normalize(&mut self.scores);
         }
+        // What others hold makes room for the copy.
+        drop((self.kernel, self.extrapolation));
+        let scores = self.scores.to_vec();
         let residual = self.residuals.last().copied().unwrap_or(0.0);
         PageRank {
-            converged: self.converged(),
+            converged,
             iterations: self.residuals.len(),
             residual,
             error_bound: residual * self.options.damping / (1.0 - self.options.damping),
             residuals: self.residuals,
-            scores: self.scores,
+            scores,
         }
     }
 

@@ -1,79 +1,91 @@
-//! Makes strips of a graph's incoming edges.
+//! Makes strips of lists of sources.
 
 use super::sources::Sources;
 use super::strip::{STRIP_EDGES, Strip, StripBuilder};
 use super::{bin_nodes, num_bins};
 use crate::Error;
-use crate::adjacency::Adjacency;
-use crate::graph::Graph;
 use rayon::prelude::*;
-use std::ops::Range;
 
-/// Edges of one bin that make a strip: their places among all incoming edges.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cut {
-    pub(crate) bin: usize,
-    pub(crate) edges: Range<usize>,
+/// What a stream is made of.
+pub(crate) trait Incoming: Sync {
+    /// Returns the number of nodes.
+    fn num_nodes(&self) -> usize;
+
+    /// Returns a node's number of outgoing edges.
+    fn degree(&self, node: u32) -> Result<u32, Error>;
+
+    /// Makes of `list` the sources of a node's incoming edges, ascending.
+    fn read_list(&self, node: u32, list: &mut Vec<u32>) -> Result<(), Error>;
+
+    /// The error for a source that is out of order, or has no outgoing edges.
+    fn bad_source(&self, node: u32, source: u32) -> Error;
 }
 
 /// The out-degrees of all nodes.
-///
-/// # Errors
-/// [`Error::Corrupt`] when the graph's offsets are damaged.
-pub(crate) fn out_degrees(graph: &Graph) -> Result<Vec<u32>, Error> {
-    let outgoing = graph.outgoing();
-    (0..graph.num_nodes() as u32)
+pub(crate) fn out_degrees(edges: &impl Incoming) -> Result<Vec<u32>, Error> {
+    let nodes = (0..edges.num_nodes() as u32).into_par_iter();
+    nodes.map(|node| edges.degree(node)).collect()
+}
+
+/// Memory to make strips with, which is reused.
+#[derive(Debug, Default)]
+pub(crate) struct Workbench {
+    builder: StripBuilder,
+    list: Vec<u32>,
+}
+
+impl Workbench {
+    /// Makes the strips of a bin: of its edges by target one after every [`STRIP_EDGES`], and one at the end.
+    pub(crate) fn strips(
+        &mut self,
+        bin: usize,
+        edges: &impl Incoming,
+        sources: &Sources,
+        each: &mut dyn FnMut(Strip),
+    ) -> Result<(), Error> {
+        let nodes = bin_nodes(bin, edges.num_nodes());
+        let mut left = STRIP_EDGES;
+        self.builder.begin();
+        for (target, node) in nodes.enumerate() {
+            let node = node as u32;
+            edges.read_list(node, &mut self.list)?;
+            let mut list = self.list.as_slice();
+            while !list.is_empty() {
+                let (now, later) = list.split_at(left.min(list.len()));
+                let bad = |source| edges.bad_source(node, source);
+                self.builder
+                    .push(target as u16, now, sources)
+                    .map_err(bad)?;
+                if let (Some(last), Some(&next)) = (now.last(), later.first()) {
+                    if *last >= next {
+                        return Err(bad(next));
+                    }
+                }
+                left -= now.len();
+                list = later;
+                if left == 0 {
+                    each(self.builder.finish(bin as u32, sources));
+                    self.builder.begin();
+                    left = STRIP_EDGES;
+                }
+            }
+        }
+        if left < STRIP_EDGES {
+            each(self.builder.finish(bin as u32, sources));
+        }
+        Ok(())
+    }
+}
+
+/// The strips of all bins, ascending.
+pub(crate) fn strips(edges: &impl Incoming, sources: &Sources) -> Result<Vec<Strip>, Error> {
+    let strips = (0..num_bins(edges.num_nodes()))
         .into_par_iter()
-        .map(|node| Ok(outgoing.list(node)?.targets.len() as u32))
-        .collect()
-}
-
-/// Cuts incoming edges into strips: at bins, and within one every [`STRIP_EDGES`].
-///
-/// # Errors
-/// [`Error::Corrupt`] when offsets decrease from bin to bin or pass the end.
-pub(crate) fn cuts(incoming: Adjacency<'_>) -> Result<Vec<Cut>, Error> {
-    let (n, offsets) = (incoming.num_nodes(), incoming.offsets());
-    let mut cuts = Vec::new();
-    for bin in 0..num_bins(n) {
-        let nodes = bin_nodes(bin, n);
-        let (first, end) = (offsets[nodes.start], offsets[nodes.end]);
-        if first > end || end > incoming.num_edges() as u64 {
-            return Err(incoming.bad_offsets(nodes.end as u32));
-        }
-        let (first, end) = (first as usize, end as usize);
-        cuts.extend((first..end).step_by(STRIP_EDGES).map(|first| Cut {
-            bin,
-            edges: first..end.min(first + STRIP_EDGES),
-        }));
-    }
-    Ok(cuts)
-}
-
-/// Makes a strip of some incoming edges.
-///
-/// # Errors
-/// [`Error::Corrupt`] when offsets decrease, or a list does not ascend or names a node that is no source.
-pub(crate) fn strip(
-    builder: &mut StripBuilder,
-    incoming: Adjacency<'_>,
-    cut: &Cut,
-    sources: &Sources,
-) -> Result<Strip, Error> {
-    let nodes = bin_nodes(cut.bin, incoming.num_nodes());
-    let first = nodes.start;
-    builder.begin();
-    for node in nodes {
-        let list = incoming.list(node as u32)?.targets;
-        let at = incoming.offsets()[node] as usize;
-        let own = cut.edges.start.max(at)..cut.edges.end.min(at + list.len());
-        if own.is_empty() {
-            continue;
-        }
-        let list = &list[own.start - at..own.end - at];
-        builder
-            .push((node - first) as u16, list, sources)
-            .map_err(|source| incoming.bad_neighbor(node as u32, source))?;
-    }
-    Ok(builder.finish(cut.bin as u32, sources))
+        .map_init(Workbench::default, |workbench, bin| {
+            let mut strips = Vec::new();
+            workbench.strips(bin, edges, sources, &mut |strip| strips.push(strip))?;
+            Ok(strips)
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    Ok(strips.into_iter().flatten().collect())
 }

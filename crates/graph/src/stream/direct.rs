@@ -7,10 +7,9 @@
 
 use super::file::{StreamFile, Worker};
 use super::scores::{
-    BinChange, Sums, add_messages, contribute, for_each_hub, hub_sum, new_sums, split_front,
-    update_bin, write_running_sums,
+    BinChange, BinSpace, MESSAGES_BEHIND, Nodes, Sums, add_messages, for_each_hub, hub_sum,
+    split_front, write_running_sums,
 };
-use super::sources::Sources;
 use super::strip::Strip;
 use super::{BIN_NODES, num_bins};
 use crate::Error;
@@ -27,8 +26,7 @@ const EXTRA_WORKERS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Direct {
     file: StreamFile,
-    sources: Sources,
-    degrees: Vec<u32>,
+    nodes: Nodes,
     tasks: Vec<Task>,
     flows: Flows,
     /// Those of the iteration being made.
@@ -63,17 +61,16 @@ struct Own<'a> {
 impl Direct {
     /// Takes an opened stream; reads nothing but degrees.
     pub(crate) fn new(file: StreamFile) -> Result<Self, Error> {
-        let degrees = file.degrees()?;
-        let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
-        let tasks = tasks(&file, num_bins(degrees.len()));
+        let nodes = Nodes::new(&file.degrees()?)?;
+        let tasks = tasks(&file, num_bins(nodes.len()));
         let runs = file.superblock.totals.runs > 0;
         let flows = || -> Result<Flows, Error> {
             let num_running = match runs {
-                true => sources.len() + num_bins(degrees.len()),
+                true => nodes.sources.len() + num_bins(nodes.len()),
                 false => 0,
             };
             Ok(Flows {
-                contributions: Memory::zeros(sources.len(), "a ranking")?,
+                contributions: Memory::zeros(nodes.sources.len(), "a ranking")?,
                 running: Memory::zeros(num_running, "a ranking")?,
             })
         };
@@ -81,8 +78,7 @@ impl Direct {
             flows: flows()?,
             next: flows()?,
             file,
-            sources,
-            degrees,
+            nodes,
             tasks,
             dangling: 0.0,
             hands: Mutex::default(),
@@ -100,7 +96,7 @@ impl Direct {
         let Hands {
             worker,
             messages,
-            sums,
+            space,
         } = hands;
         let Own {
             mut scores,
@@ -111,31 +107,31 @@ impl Direct {
         let base = jump.base(self.dangling);
         let mut changes = changes.iter_mut();
         let mut bin = task.bins.start;
-        sums.fill(0.0);
-        let mut end_bin = |bin: usize, sums: &mut Sums| {
-            let first = bin * BIN_NODES;
-            let own_scores = split_front(&mut scores, BIN_NODES.min(self.degrees.len() - first));
-            let degrees = &self.degrees[first..first + own_scores.len()];
-            let own = split_front(&mut contributions, self.sources.of_bin(bin).len());
+        space.sums.fill(0.0);
+        let mut end_bin = |bin: usize, space: &mut BinSpace| {
+            let own_scores = split_front(&mut scores, self.nodes.of_bin(bin).len());
+            let own = split_front(&mut contributions, self.nodes.sources.of_bin(bin).len());
             let change = changes.next().expect("one per bin");
-            *change = update_bin(sums, first, own_scores, degrees, own, jump.damping, &base);
+            *change = self
+                .nodes
+                .update_bin(bin, space, own_scores, own, jump.damping, &base);
             if !running.is_empty() {
                 write_running_sums(own, split_front(&mut running, own.len() + 1));
             }
-            sums.fill(0.0);
+            space.sums.fill(0.0);
         };
         for number in task.segments.clone() {
             self.file
-                .for_each_strip(number, &self.sources, worker, &mut |strip| {
+                .for_each_strip(number, &self.nodes.sources, worker, &mut |strip| {
                     while bin < strip.bin as usize {
-                        end_bin(bin, sums);
+                        end_bin(bin, space);
                         bin += 1;
                     }
-                    self.add(strip, messages, sums);
+                    self.add(strip, messages, &mut space.sums);
                 })?;
         }
         for bin in bin..task.bins.end {
-            end_bin(bin, sums);
+            end_bin(bin, space);
         }
         Ok(())
     }
@@ -148,7 +144,7 @@ impl Direct {
         let mut sources = strip.sources.as_slice();
         for cell in &strip.cells {
             let contributions =
-                &self.flows.contributions[self.sources.of_bin(cell.partition as usize)];
+                &self.flows.contributions[self.nodes.sources.of_bin(cell.partition as usize)];
             let (of_cell, later) = sources.split_at(cell.sources as usize);
             sources = later;
             messages.extend(
@@ -157,6 +153,7 @@ impl Direct {
                     .map(|&source| contributions[usize::from(source)]),
             );
         }
+        messages.resize(messages.len() + MESSAGES_BEHIND, 0.0);
         add_messages(messages, &strip.targets, sums);
         let mut hubs = strip.hubs.as_slice();
         let (mut singles, mut runs) = (strip.singles.as_slice(), strip.runs.as_slice());
@@ -169,7 +166,7 @@ impl Direct {
             let (own_runs, later) = runs.split_at(cell.runs as usize);
             runs = later;
             let partition = cell.partition as usize;
-            let range = self.sources.of_bin(partition);
+            let range = self.nodes.sources.of_bin(partition);
             let contributions = &self.flows.contributions[range.clone()];
             let running = match self.flows.running.is_empty() {
                 true => &[],
@@ -189,19 +186,17 @@ impl Direct {
 struct Hands {
     worker: Worker,
     messages: Vec<f64>,
-    sums: Box<Sums>,
+    space: BinSpace,
 }
 
 impl Kernel for Direct {
     fn load(&mut self, scores: &[f64]) -> Result<(), Error> {
-        let sources = &self.sources;
+        let sources = &self.nodes.sources;
         let Flows {
             contributions,
             running,
         } = &mut self.flows;
-        self.dangling = contribute(scores, &self.degrees, contributions, |bin| {
-            sources.of_bin(bin)
-        });
+        self.dangling = self.nodes.contribute(scores, contributions);
         let mut running = &mut running[..];
         if !running.is_empty() {
             let bins = (0..num_bins(scores.len())).map(|bin| {
@@ -241,11 +236,11 @@ impl Direct {
         let with_runs = !running.is_empty();
         let owns = self.tasks.iter().map(|task| {
             let nodes =
-                (task.bins.end * BIN_NODES).min(self.degrees.len()) - task.bins.start * BIN_NODES;
+                (task.bins.end * BIN_NODES).min(self.nodes.len()) - task.bins.start * BIN_NODES;
             let of_task = task
                 .bins
                 .clone()
-                .map(|bin| self.sources.of_bin(bin).len())
+                .map(|bin| self.nodes.sources.of_bin(bin).len())
                 .sum::<usize>();
             let own = Own {
                 scores: split_front(&mut scores, nodes),
@@ -269,7 +264,7 @@ impl Direct {
             let mut hands = lock(&self.hands).pop().unwrap_or_else(|| Hands {
                 worker: Worker::default(),
                 messages: Vec::new(),
-                sums: new_sums(),
+                space: BinSpace::default(),
             });
             loop {
                 let next = lock(&queue).next();

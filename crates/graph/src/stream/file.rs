@@ -120,7 +120,7 @@ pub(crate) struct StreamWriter {
 #[derive(Debug)]
 pub(crate) struct Encoded {
     bin: u32,
-    edges: u64,
+    pub(crate) edges: u64,
     totals: Totals,
     bytes: Vec<u8>,
 }

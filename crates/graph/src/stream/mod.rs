@@ -31,58 +31,77 @@ use crate::Error;
 use crate::graph::Graph;
 use crate::merge::Tick;
 use crate::pagerank::Kernel;
+use build::{Incoming, Workbench};
 use direct::Direct;
 use file::{Encoded, StreamWriter, Totals, Worker};
 pub(crate) use file::{Reading, STREAM, StreamFile};
 use partitioned::Partitioned;
 use rayon::prelude::*;
+use scores::Nodes;
 use sources::Sources;
 use std::path::Path;
-use strip::StripBuilder;
 
 /// Makes the kernel of a graph that has its stream in no file.
 ///
 /// # Errors
 /// [`Error::Memory`], and [`Error::Corrupt`] when the graph is damaged.
 pub(crate) fn kernel_of(graph: &Graph) -> Result<Partitioned, Error> {
-    let degrees = build::out_degrees(graph)?;
-    let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
-    let incoming = graph.incoming();
-    let strips = build::cuts(incoming)?
-        .par_iter()
-        .map_init(StripBuilder::default, |builder, cut| {
-            build::strip(builder, incoming, cut, &sources)
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    Partitioned::new(strips, sources, degrees)
+    let nodes = Nodes::new(&build::out_degrees(graph)?)?;
+    Partitioned::new(build::strips(graph, &nodes.sources)?, nodes)
 }
 
-/// Writes the stream of a graph to the file `path`, which must not be there yet.
+/// Writes a stream to the file `path`, which must not be there yet.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Corrupt`] when the graph is damaged, [`Error::Interrupted`] when `tick` says so.
+/// [`Error::Io`], [`Error::Interrupted`] when `tick` says so, and those of `edges`.
 pub(crate) fn write(
-    graph: &Graph,
+    edges: &impl Incoming,
     path: &Path,
     durable: bool,
     tick: &mut Tick<'_>,
 ) -> Result<(), Error> {
-    let degrees = build::out_degrees(graph)?;
+    let degrees = build::out_degrees(edges)?;
     let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
-    let incoming = graph.incoming();
     let mut writer = StreamWriter::create(path, degrees.len(), sources.len())?;
+    let bins: Vec<usize> = (0..num_bins(degrees.len())).collect();
     // As many at a time as keep all threads busy; what waits for the disk stays small.
-    for cuts in build::cuts(incoming)?.chunks(4 * rayon::current_num_threads()) {
-        let strips = cuts
+    for bins in bins.chunks(8 * rayon::current_num_threads()) {
+        let strips = bins
             .par_iter()
-            .map_init(StripBuilder::default, |builder, cut| {
-                build::strip(builder, incoming, cut, &sources).map(|strip| Encoded::new(&strip))
+            .map_init(Workbench::default, |workbench, &bin| {
+                let mut strips = Vec::new();
+                workbench.strips(bin, edges, &sources, &mut |strip| {
+                    strips.push(Encoded::new(&strip))
+                })?;
+                Ok(strips)
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        strips.iter().try_for_each(|strip| writer.push(strip))?;
-        tick.edges(cuts.iter().map(|cut| cut.edges.len() as u64).sum())?;
+        for strip in strips.iter().flatten() {
+            writer.push(strip)?;
+            tick.edges(strip.edges)?;
+        }
     }
     writer.finish(&degrees, durable)
+}
+
+impl Incoming for Graph {
+    fn num_nodes(&self) -> usize {
+        self.num_nodes() as usize
+    }
+
+    fn degree(&self, node: u32) -> Result<u32, Error> {
+        Ok(self.outgoing().list(node)?.targets.len() as u32)
+    }
+
+    fn read_list(&self, node: u32, list: &mut Vec<u32>) -> Result<(), Error> {
+        list.clear();
+        list.extend_from_slice(self.incoming().list(node)?.targets);
+        Ok(())
+    }
+
+    fn bad_source(&self, node: u32, source: u32) -> Error {
+        self.incoming().bad_neighbor(node, source)
+    }
 }
 
 /// Makes the kernel of a stream: in memory if that and the scores take at most so many bytes, else one
@@ -106,13 +125,11 @@ pub(crate) fn open_kernel(
     Ok(Box::new(Direct::new(StreamFile::open(path, reading)?)?))
 }
 
-/// Bytes of the vectors of a ranking that reads its stream in each iteration: scores, degrees, the set of
-/// sources, and what flows along edges, twice.
+/// Bytes of the vectors of a ranking that reads its stream in each iteration: scores and the set of sources; of
+/// sources, shares, and what flows along edges, twice.
 pub(crate) fn least_memory_bytes(num_nodes: u64, num_sources: u64) -> u64 {
-    let nodes = num_nodes
-        .saturating_mul(8 + 4)
-        .saturating_add(num_nodes / 4);
-    nodes.saturating_add(num_sources.saturating_mul(4 * 8))
+    let nodes = num_nodes.saturating_mul(8).saturating_add(num_nodes / 4);
+    nodes.saturating_add(num_sources.saturating_mul(5 * 8))
 }
 
 /// Opens the stream of a graph.
@@ -194,20 +211,19 @@ fn edge_hash(source: u32, target: u32) -> u64 {
 
 /// Reads a whole stream into memory.
 fn read_all(file: &StreamFile) -> Result<Partitioned, Error> {
-    let degrees = file.degrees()?;
-    let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
+    let nodes = Nodes::new(&file.degrees()?)?;
     let strips = (0..file.strip_segments().len())
         .into_par_iter()
         .map_init(Worker::default, |worker, number| {
             let mut strips = Vec::new();
-            file.for_each_strip(number, &sources, worker, &mut |strip| {
+            file.for_each_strip(number, &nodes.sources, worker, &mut |strip| {
                 strips.push(std::mem::take(strip));
             })?;
             Ok(strips)
         })
         .collect::<Result<Vec<_>, Error>>()?;
     let strips = strips.into_iter().flatten().collect();
-    Partitioned::new(strips, sources, degrees)
+    Partitioned::new(strips, nodes)
 }
 
 /// Nodes of a bin: 256 KiB of sums, half of a small second-level cache.

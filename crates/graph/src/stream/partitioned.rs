@@ -9,10 +9,9 @@
 
 use super::file::{Superblock, Totals};
 use super::scores::{
-    BinChange, Sums, add_messages, contribute, for_each_hub, hub_sum, new_sums, split_front,
-    update_bin, write_running_sums,
+    BinChange, BinSpace, MESSAGES_BEHIND, Nodes, Sums, add_messages, for_each_hub, hub_sum,
+    split_front, write_running_sums,
 };
-use super::sources::Sources;
 use super::strip::{Hub, Run, Strip};
 use super::{BIN_NODES, num_bins};
 use crate::Error;
@@ -23,8 +22,7 @@ use rayon::prelude::*;
 /// A kernel that holds the whole stream.
 #[derive(Debug)]
 pub(crate) struct Partitioned {
-    sources: Sources,
-    degrees: Vec<u32>,
+    nodes: Nodes,
     partitions: Vec<Partition>,
     bins: Vec<Vec<Targets>>,
     contributions: Memory<f64>,
@@ -63,13 +61,9 @@ struct TargetCell {
 }
 
 impl Partitioned {
-    /// Takes all strips, ascending by bin, and the out-degrees of all nodes.
-    pub(crate) fn new(
-        strips: Vec<Strip>,
-        sources: Sources,
-        degrees: Vec<u32>,
-    ) -> Result<Self, Error> {
-        let num_nodes = degrees.len();
+    /// Takes all strips, ascending by bin, and the nodes.
+    pub(crate) fn new(strips: Vec<Strip>, nodes: Nodes) -> Result<Self, Error> {
+        let num_nodes = nodes.len();
         let partitions = partitions(&strips, num_bins(num_nodes));
         let (mut num_messages, mut num_hubs) = (1, 0);
         // Of each partition, where the values of its next cell are.
@@ -103,11 +97,10 @@ impl Partitioned {
             });
         }
         Ok(Partitioned {
-            contributions: Memory::zeros(sources.len(), "a ranking")?,
-            messages: Memory::zeros(num_messages as usize, "a ranking")?,
+            contributions: Memory::zeros(nodes.sources.len(), "a ranking")?,
+            messages: Memory::zeros(num_messages as usize + MESSAGES_BEHIND, "a ranking")?,
             hub_sums: Memory::zeros(num_hubs as usize, "a ranking")?,
-            sources,
-            degrees,
+            nodes,
             partitions,
             bins,
             dangling: 0.0,
@@ -125,8 +118,8 @@ impl Partitioned {
             runs,
         } = stream.totals;
         let bytes = [
-            (stream.num_nodes, 8 + 4 + 1),
-            (stream.num_sources, 8),
+            (stream.num_nodes, 8 + 1),
+            (stream.num_sources, 8 + 8),
             (cells, size_of::<TargetCell>() as u64),
             (sources, 8 + 2),
             (targets, 2),
@@ -154,7 +147,7 @@ impl Partitioned {
                 let own_sums = split_front(&mut hub_sums, partition.hubs.len());
                 (
                     partition,
-                    &self.contributions[self.sources.of_bin(bin)],
+                    &self.contributions[self.nodes.sources.of_bin(bin)],
                     own,
                     own_sums,
                 )
@@ -173,33 +166,24 @@ impl Partitioned {
         let base = jump.base(self.dangling);
         let (messages, hub_sums) = (&self.messages, &self.hub_sums);
         let mut contributions = &mut self.contributions[..];
+        let nodes = &self.nodes;
         let tasks: Vec<_> = scores
             .chunks_mut(BIN_NODES)
-            .zip(self.degrees.chunks(BIN_NODES))
             .enumerate()
-            .map(|(bin, (scores, degrees))| {
-                let own = split_front(&mut contributions, self.sources.of_bin(bin).len());
-                (bin, scores, degrees, own)
+            .map(|(bin, scores)| {
+                let own = split_front(&mut contributions, nodes.sources.of_bin(bin).len());
+                (bin, scores, own)
             })
             .collect();
         let bins = &self.bins;
         let changes: Vec<BinChange> = tasks
             .into_par_iter()
-            .map_init(new_sums, |sums, (bin, scores, degrees, contributions)| {
-                sums.fill(0.0);
+            .map_init(BinSpace::default, |space, (bin, scores, contributions)| {
+                space.sums.fill(0.0);
                 for targets in &bins[bin] {
-                    targets.receive(messages, hub_sums, sums);
+                    targets.receive(messages, hub_sums, &mut space.sums);
                 }
-                let first = bin * BIN_NODES;
-                update_bin(
-                    sums,
-                    first,
-                    scores,
-                    degrees,
-                    contributions,
-                    jump.damping,
-                    &base,
-                )
+                nodes.update_bin(bin, space, scores, contributions, jump.damping, &base)
             })
             .collect();
         self.dangling = changes.iter().map(|bin| bin.dangling).sum();
@@ -209,10 +193,7 @@ impl Partitioned {
 
 impl Kernel for Partitioned {
     fn load(&mut self, scores: &[f64]) -> Result<(), Error> {
-        let sources = &self.sources;
-        self.dangling = contribute(scores, &self.degrees, &mut self.contributions, |bin| {
-            sources.of_bin(bin)
-        });
+        self.dangling = self.nodes.contribute(scores, &mut self.contributions);
         Ok(())
     }
 

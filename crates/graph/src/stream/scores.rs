@@ -1,15 +1,32 @@
 //! What is done once per node and iteration: sums to scores, scores to contributions.
 
+use super::sources::Sources;
 use super::strip::{FIRST, Hub, Run};
 use super::{BIN_NODES, bin_nodes, num_bins};
+use crate::Error;
+use crate::memory::Memory;
 use crate::pagerank::Base;
 use rayon::prelude::*;
 
 /// Sums of a bin's nodes.
 pub(crate) type Sums = [f64; BIN_NODES];
 
-pub(crate) fn new_sums() -> Box<Sums> {
-    vec![0.0; BIN_NODES].try_into().expect("of that length")
+/// Memory to work on a bin with.
+#[derive(Debug)]
+pub(crate) struct BinSpace {
+    pub(crate) sums: Box<Sums>,
+    /// The scores of its dangling nodes.
+    dangling: Box<Sums>,
+}
+
+impl Default for BinSpace {
+    fn default() -> Self {
+        let zeros = || vec![0.0; BIN_NODES].try_into().expect("of that length");
+        BinSpace {
+            sums: zeros(),
+            dangling: zeros(),
+        }
+    }
 }
 
 /// Four sums, to which values go in turn: adding waits for the addition before it, four do not wait
@@ -18,6 +35,19 @@ pub(crate) fn new_sums() -> Box<Sums> {
 pub(crate) struct FourSums([f64; 4]);
 
 impl FourSums {
+    fn of(values: &[f64]) -> f64 {
+        let mut sums = [0.0; 4];
+        let mut fours = values.chunks_exact(4);
+        for four in &mut fours {
+            (0..4).for_each(|at| sums[at] += four[at]);
+        }
+        let rest = fours.remainder();
+        rest.iter()
+            .zip(&mut sums)
+            .for_each(|(value, sum)| *sum += value);
+        FourSums(sums).total()
+    }
+
     pub(crate) fn total(self) -> f64 {
         let [a, b, c, d] = self.0;
         (a + c) + (b + d)
@@ -33,12 +63,27 @@ pub(crate) struct BinChange {
     pub(crate) dangling: f64,
 }
 
-/// Adds a cell's messages to the sums of their targets. `messages[1..]` are the cell's.
+/// How many values must lie behind the last message: see [`add_messages`].
+pub(crate) const MESSAGES_BEHIND: usize = 7;
+
+/// Adds a cell's messages to the sums of their targets. `messages[1..]` begins with the cell's, and goes on at
+/// least [`MESSAGES_BEHIND`] behind them.
 #[inline]
 pub(crate) fn add_messages(messages: &[f64], targets: &[u16], sums: &mut Sums) {
     let mut at = 0;
-    for &target in targets {
-        // Without a branch: a mispredicted one for each message would cost more than all else.
+    let mut fours = targets.chunks_exact(4);
+    // Without a branch on where a message begins, which would be mispredicted at each; and with one check of
+    // bounds for four targets, which go at most four messages on.
+    for four in &mut fours {
+        let near: &[f64; 8] = messages[at..at + 8].try_into().expect("of that length");
+        let mut on = 0;
+        for &target in four {
+            on += usize::from(target / FIRST);
+            sums[usize::from(target % FIRST)] += near[on];
+        }
+        at += on;
+    }
+    for &target in fours.remainder() {
         at += usize::from(target / FIRST);
         sums[usize::from(target % FIRST)] += messages[at];
     }
@@ -93,118 +138,148 @@ pub(crate) fn for_each_hub<'a>(
 pub(crate) fn write_running_sums(contributions: &[f64], running: &mut [f64]) {
     let mut sum = 0.0;
     running[0] = 0.0;
-    for (running, &contribution) in running[1..].iter_mut().zip(contributions) {
+    // Four at a time: the next four wait for one addition only.
+    let mut fours = contributions.chunks_exact(4);
+    let mut running_fours = running[1..=contributions.len()].chunks_exact_mut(4);
+    for (four, running) in (&mut fours).zip(&mut running_fours) {
+        let two = four[0] + four[1];
+        let three = two + four[2];
+        running[0] = sum + four[0];
+        running[1] = sum + two;
+        running[2] = sum + three;
+        sum += two + (four[2] + four[3]);
+        running[3] = sum;
+    }
+    let rest = running_fours.into_remainder();
+    for (running, &contribution) in rest.iter_mut().zip(fours.remainder()) {
         sum += contribution;
         *running = sum;
     }
 }
 
-/// Makes new scores of a bin's sums, and contributions of the scores. `first` is the bin's first node.
-///
-/// Leaves the sums without meaning.
-pub(crate) fn update_bin(
-    sums: &mut Sums,
-    first: usize,
-    scores: &mut [f64],
-    degrees: &[u32],
-    contributions: &mut [f64],
-    damping: f64,
-    base: &Base<'_>,
-) -> BinChange {
-    match base {
-        Base::Same(base) => update(sums, scores, degrees, contributions, |_, sum| {
-            damping * sum + base
-        }),
-        base => update(sums, scores, degrees, contributions, |at, sum| {
-            damping * sum + base.of(first + at)
-        }),
+/// What kernels know of the nodes.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    num_nodes: usize,
+    pub(crate) sources: Sources,
+    /// Of each source 1 / its number of outgoing edges.
+    shares: Memory<f64>,
+}
+
+impl Nodes {
+    pub(crate) fn new(degrees: &[u32]) -> Result<Self, Error> {
+        let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
+        let mut shares = Memory::zeros(sources.len(), "a ranking")?;
+        let of_sources = degrees.iter().filter(|&&degree| degree > 0);
+        for (share, &degree) in shares.iter_mut().zip(of_sources) {
+            *share = 1.0 / f64::from(degree);
+        }
+        Ok(Nodes {
+            num_nodes: degrees.len(),
+            sources,
+            shares,
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.num_nodes
+    }
+
+    /// The nodes of a bin.
+    pub(crate) fn of_bin(&self, bin: usize) -> std::ops::Range<usize> {
+        bin_nodes(bin, self.num_nodes)
+    }
+
+    /// Makes new scores of a bin's sums, and contributions of the scores. Leaves the sums without meaning.
+    pub(crate) fn update_bin(
+        &self,
+        bin: usize,
+        space: &mut BinSpace,
+        scores: &mut [f64],
+        contributions: &mut [f64],
+        damping: f64,
+        base: &Base<'_>,
+    ) -> BinChange {
+        let first = bin * BIN_NODES;
+        let sums = &mut space.sums[..];
+        let change = match base {
+            Base::Same(base) => update_scores(sums, scores, |_, sum| damping * sum + base),
+            base => update_scores(sums, scores, |at, sum| damping * sum + base.of(first + at)),
+        };
+        let dangling = self.contribute_bin(bin, space, contributions);
+        BinChange { change, dangling }
+    }
+
+    /// Makes contributions of a bin's scores, which are in `space.sums`; returns the score on dangling nodes.
+    fn contribute_bin(&self, bin: usize, space: &mut BinSpace, contributions: &mut [f64]) -> f64 {
+        let (sums, dangling) = (&mut space.sums, &mut space.dangling);
+        let num_nodes = self.of_bin(bin).len();
+        let mut num_sources = 0;
+        for (word, mut bits) in self.sources.bits_of_bin(bin).enumerate() {
+            for at in word * 64..num_nodes.min(word * 64 + 64) {
+                // Which nodes dangle is not to be predicted, so that each is written as either, and the next
+                // over what it is not.
+                let score = sums[at];
+                sums[num_sources % BIN_NODES] = score;
+                dangling[(at - num_sources) % BIN_NODES] = score;
+                num_sources += (bits & 1) as usize;
+                bits >>= 1;
+            }
+        }
+        let shares = &self.shares[self.sources.of_bin(bin)];
+        for ((contribution, score), share) in contributions.iter_mut().zip(&sums[..]).zip(shares) {
+            *contribution = score * share;
+        }
+        FourSums::of(&dangling[..num_nodes - num_sources])
+    }
+
+    /// Makes contributions of all scores; returns the score on dangling nodes.
+    pub(crate) fn contribute(&self, scores: &[f64], mut contributions: &mut [f64]) -> f64 {
+        let bins: Vec<_> = (0..num_bins(self.num_nodes))
+            .map(|bin| {
+                (
+                    bin,
+                    split_front(&mut contributions, self.sources.of_bin(bin).len()),
+                )
+            })
+            .collect();
+        let dangling: Vec<f64> = bins
+            .into_par_iter()
+            .map_init(BinSpace::default, |space, (bin, contributions)| {
+                let scores = &scores[self.of_bin(bin)];
+                space.sums[..scores.len()].copy_from_slice(scores);
+                self.contribute_bin(bin, space, contributions)
+            })
+            .collect();
+        dangling.iter().sum()
     }
 }
 
+/// Makes scores of sums, in both; returns the L1 change.
 #[inline]
-fn update(
-    sums: &mut Sums,
-    scores: &mut [f64],
-    degrees: &[u32],
-    contributions: &mut [f64],
-    score: impl Fn(usize, f64) -> f64,
-) -> BinChange {
-    let (mut changes, mut dangling) = (FourSums::default(), FourSums::default());
+fn update_scores(sums: &mut [f64], scores: &mut [f64], score: impl Fn(usize, f64) -> f64) -> f64 {
+    let mut changes = FourSums::default();
     // Up to four nodes. Inlined with exactly four, the compiler makes vectors of it.
-    let mut few = |first: usize, sums: &mut [f64], scores: &mut [f64], degrees: &[u32]| {
+    let mut few = |first: usize, sums: &mut [f64], scores: &mut [f64]| {
         for at in 0..sums.len() {
             let new = score(first + at, sums[at]);
             changes.0[at] += (new - scores[at]).abs();
-            // A product, since a choice would be a branch.
-            dangling.0[at] += new * f64::from(u8::from(degrees[at] == 0));
             scores[at] = new;
-            sums[at] = new / f64::from(degrees[at]);
+            sums[at] = new;
         }
     };
-    let sums = &mut sums[..scores.len()];
-    let mut sum_fours = sums.chunks_exact_mut(4);
+    let (num_nodes, whole) = (scores.len(), scores.len() / 4 * 4);
+    let mut sum_fours = sums[..num_nodes].chunks_exact_mut(4);
     let mut score_fours = scores.chunks_exact_mut(4);
-    let mut degree_fours = degrees.chunks_exact(4);
-    let fours = (&mut sum_fours)
-        .zip(&mut score_fours)
-        .zip(&mut degree_fours);
-    for (four, ((sums, scores), degrees)) in fours.enumerate() {
-        few(4 * four, sums, scores, degrees);
+    for (four, (sums, scores)) in (&mut sum_fours).zip(&mut score_fours).enumerate() {
+        few(4 * four, sums, scores);
     }
-    let rest = degrees.len() / 4 * 4;
     few(
-        rest,
+        whole,
         sum_fours.into_remainder(),
         score_fours.into_remainder(),
-        degree_fours.remainder(),
     );
-    // Which nodes dangle is not to be predicted, so that all are written, and the next one over them.
-    let mut num_sources = 0;
-    for (at, &degree) in degrees.iter().enumerate() {
-        sums[num_sources] = sums[at];
-        num_sources += usize::from(degree > 0);
-    }
-    contributions.copy_from_slice(&sums[..num_sources]);
-    BinChange {
-        change: changes.total(),
-        dangling: dangling.total(),
-    }
-}
-
-/// Writes the contributions of all scores; returns the score on dangling nodes.
-pub(crate) fn contribute(
-    scores: &[f64],
-    degrees: &[u32],
-    contributions: &mut [f64],
-    starts: impl Fn(usize) -> std::ops::Range<usize>,
-) -> f64 {
-    let n = scores.len();
-    let mut rest = contributions;
-    let bins: Vec<(usize, &mut [f64])> = (0..num_bins(n))
-        .map(|bin| {
-            let (of_bin, later) = std::mem::take(&mut rest).split_at_mut(starts(bin).len());
-            rest = later;
-            (bin, of_bin)
-        })
-        .collect();
-    let dangling: Vec<f64> = bins
-        .into_par_iter()
-        .map(|(bin, contributions)| {
-            let mut dangling = FourSums::default();
-            let mut contributions = contributions.iter_mut();
-            for (at, node) in bin_nodes(bin, n).enumerate() {
-                match degrees[node] {
-                    0 => dangling.0[at % 4] += scores[node],
-                    degree => {
-                        *contributions.next().expect("one per source") =
-                            scores[node] / f64::from(degree)
-                    }
-                }
-            }
-            dangling.total()
-        })
-        .collect();
-    dangling.iter().sum()
+    changes.total()
 }
 
 /// Takes the first values away from a slice.

@@ -65,6 +65,12 @@ impl Sources {
             .copied()
     }
 
+    /// For each 64 nodes of a bin, which of them are sources: the first one's is the lowest bit.
+    pub(crate) fn bits_of_bin(&self, bin: usize) -> impl Iterator<Item = u64> + '_ {
+        let words = self.words.chunks(BIN_NODES / 64).nth(bin).unwrap_or(&[]);
+        words.iter().map(|word| word.bits)
+    }
+
     /// The numbers of a bin's sources.
     pub(crate) fn of_bin(&self, bin: usize) -> std::ops::Range<usize> {
         self.starts[bin] as usize..self.starts[bin + 1] as usize

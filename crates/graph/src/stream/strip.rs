@@ -141,13 +141,9 @@ impl StripBuilder {
         if let Some(pair) = list.windows(2).find(|pair| pair[0] >= pair[1]) {
             return Err(pair[1]);
         }
-        let mut rest = list;
-        while let Some(&first) = rest.first() {
-            let partition = first / BIN_NODES as u32;
-            let end = u64::from(partition + 1) * BIN_NODES as u64;
-            let count = rest.partition_point(|&node| u64::from(node) < end);
-            self.push_cell(partition, target, &rest[..count], sources)?;
-            rest = &rest[count..];
+        let partition = |node: &u32| node / BIN_NODES as u32;
+        for of_cell in list.chunk_by(|a, b| partition(a) == partition(b)) {
+            self.push_cell(partition(&of_cell[0]), target, of_cell, sources)?;
         }
         Ok(())
     }
@@ -291,26 +287,48 @@ impl StripBuilder {
     }
 }
 
-/// Sorts edges by (source, target), which come by target.
+/// Sorts edges by (source, target), which come by target: so by source alone, stably.
 fn sort_cell(edges: &mut [u32], num_sources: usize, places: &mut Vec<u32>, sorted: &mut Vec<u32>) {
-    // Counting costs a pass over the sources, too.
-    if edges.len() < num_sources / 8 {
+    if edges.len() < 64 {
         edges.sort_unstable();
         return;
     }
-    places.clear();
-    places.resize(num_sources + 1, 0);
-    for &edge in &*edges {
-        places[(edge >> 16) as usize + 1] += 1;
-    }
-    for source in 1..places.len() {
-        places[source] += places[source - 1];
-    }
     sorted.resize(edges.len(), 0);
-    for &edge in &*edges {
-        let place = &mut places[(edge >> 16) as usize];
-        sorted[*place as usize] = edge;
+    // Counting costs a pass over the counts, too, so that few edges are sorted by one byte and then the other.
+    if edges.len() < num_sources / 8 {
+        sort_by_digit(edges, sorted, 256, |edge| edge >> 16 & 0xff, places);
+        sort_by_digit(
+            sorted,
+            edges,
+            num_sources / 256 + 1,
+            |edge| edge >> 24,
+            places,
+        );
+    } else {
+        sort_by_digit(edges, sorted, num_sources, |edge| edge >> 16, places);
+        edges.copy_from_slice(sorted);
+    }
+}
+
+/// Copies edges, sorted stably by a digit below `digits`.
+fn sort_by_digit(
+    from: &[u32],
+    to: &mut [u32],
+    digits: usize,
+    digit: impl Fn(u32) -> u32,
+    places: &mut Vec<u32>,
+) {
+    places.clear();
+    places.resize(digits + 1, 0);
+    for &edge in from {
+        places[digit(edge) as usize + 1] += 1;
+    }
+    for at in 1..places.len() {
+        places[at] += places[at - 1];
+    }
+    for &edge in from {
+        let place = &mut places[digit(edge) as usize];
+        to[*place as usize] = edge;
         *place += 1;
     }
-    edges.copy_from_slice(sorted);
 }
