@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 /// Workers beside those that the processors keep busy: each waits for the disk at times.
-const EXTRA_WORKERS: usize = 4;
+const EXTRA_WORKERS: usize = 2;
 
 /// A kernel that reads the stream again and again.
 #[derive(Debug)]
