@@ -10,14 +10,13 @@
 
 use crate::Error;
 use crate::extrapolation::DEPTH;
-use crate::graph::Graph;
 use crate::pagerank::{PageRankOptions, Ranking};
 use crate::writer::{parent_of, sync_dir};
 use bytemuck::Pod;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::Xxh3;
 
 /// The number at the end changes with the layout, and with what any kernel makes of the same graph.
 const MAGIC: [u8; 16] = *b"crawlrank-rank 1";
@@ -197,7 +196,7 @@ impl Hashed {
 
 /// A hash of the graph, by its manifest, which holds the checksum of all its checksums, and of everything that shapes
 /// the scores.
-fn key(graph: &Graph, options: &PageRankOptions) -> u64 {
+fn key(graph: u64, options: &PageRankOptions) -> u64 {
     // All fields by name: a new one cannot be forgotten here.
     let PageRankOptions {
         damping,
@@ -211,7 +210,7 @@ fn key(graph: &Graph, options: &PageRankOptions) -> u64 {
     } = options;
     let mut hasher = Box::new(Xxh3::new());
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
-    hasher.update(&xxh3_64(&graph.one_way().manifest().to_bytes()).to_le_bytes());
+    hasher.update(&graph.to_le_bytes());
     hasher.update(bytemuck::cast_slice(&[*damping, *tolerance]));
     hasher.update(&max_iterations.to_le_bytes());
     hasher.update(&[

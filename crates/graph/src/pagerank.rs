@@ -21,9 +21,11 @@ use crate::extrapolation::Extrapolation;
 use crate::graph::Graph;
 use crate::memory::Memory;
 use crate::pull::Pull;
-use crate::stream;
+use crate::stream::{self, RankingStream};
 use rayon::prelude::*;
 use std::ops::ControlFlow;
+use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Nodes whose sums are taken by one task; part of the result's definition.
 pub(crate) const BLOCK_NODES: usize = 65_536;
@@ -151,7 +153,8 @@ pub fn pagerank(
 
 /// A PageRank that is being computed: [`pagerank`] in single iterations, and in several goes.
 pub struct Ranking<'a> {
-    pub(crate) graph: &'a Graph,
+    /// A hash of the graph, to which checkpoints are bound.
+    pub(crate) graph: u64,
     pub(crate) options: &'a PageRankOptions,
     jump: Jump<'a>,
     kernel: Box<dyn Kernel + 'a>,
@@ -168,17 +171,36 @@ impl<'a> Ranking<'a> {
     /// # Errors
     /// Those of [`pagerank`].
     pub fn new(graph: &'a Graph, options: &'a PageRankOptions) -> Result<Self, Error> {
-        check_options(graph, options)?;
-        Self::with_kernel(graph, options, kernel(graph, options)?)
+        if options.weighted && !graph.has_edge_pages() {
+            return Err(no_pages(graph.dir()));
+        }
+        let n = graph.num_nodes() as usize;
+        check_options(n, options)?;
+        let hash = xxh3_64(&graph.one_way().manifest().to_bytes());
+        Self::with_kernel(n, hash, options, kernel(graph, options)?)
     }
 
-    /// As [`new`](Self::new), of checked options and with a kernel of one's own.
+    /// As [`new`](Self::new), for a graph of which there is only the stream.
+    ///
+    /// # Errors
+    /// Those of [`pagerank`]; [`Error::Incompatible`] for a weighted ranking, since streams hold no pages.
+    pub fn of_stream(stream: &RankingStream, options: &'a PageRankOptions) -> Result<Self, Error> {
+        if options.weighted {
+            return Err(no_pages(stream.path()));
+        }
+        let n = stream.num_nodes() as usize;
+        check_options(n, options)?;
+        let kernel = stream.kernel(options.memory_bytes)?;
+        Self::with_kernel(n, stream.hash(), options, kernel)
+    }
+
+    /// Of `n` nodes, with checked options; `graph` is a hash of it.
     pub(crate) fn with_kernel(
-        graph: &'a Graph,
+        n: usize,
+        graph: u64,
         options: &'a PageRankOptions,
         kernel: Box<dyn Kernel + 'a>,
     ) -> Result<Self, Error> {
-        let n = graph.num_nodes() as usize;
         let scores = Memory::zeros(n, "a ranking")?;
         let extrapolation = options
             .accelerate
@@ -301,7 +323,7 @@ fn kernel<'a>(graph: &'a Graph, options: &PageRankOptions) -> Result<Box<dyn Ker
         return Ok(Box::new(Pull::new(graph, true)?));
     }
     match graph.ranking_stream() {
-        Some(path) => stream::open_kernel(graph, &path, options.memory_bytes),
+        Some(path) => RankingStream::of(graph, &path)?.kernel(options.memory_bytes),
         None => Ok(Box::new(stream::kernel_of(graph)?)),
     }
 }
@@ -418,7 +440,16 @@ impl Base<'_> {
     }
 }
 
-fn check_options(graph: &Graph, options: &PageRankOptions) -> Result<(), Error> {
+fn no_pages(path: &Path) -> Error {
+    Error::Incompatible {
+        path: path.to_path_buf(),
+        expected: "edges with pages, which a weighted ranking follows".to_owned(),
+        found: "edges without".to_owned(),
+    }
+}
+
+/// Checks what needs no graph but its number of nodes.
+fn check_options(n: usize, options: &PageRankOptions) -> Result<(), Error> {
     let error = |option, expected: &str, found: String| {
         Err(Error::Option {
             option,
@@ -440,18 +471,11 @@ fn check_options(graph: &Graph, options: &PageRankOptions) -> Result<(), Error> 
             options.tolerance.to_string(),
         );
     }
-    if options.weighted && !graph.has_edge_pages() {
-        return Err(Error::Incompatible {
-            path: graph.dir().to_path_buf(),
-            expected: "edges with pages, which a weighted ranking follows".to_owned(),
-            found: "edges without".to_owned(),
-        });
-    }
     let Some(weights) = &options.personalize else {
         return Ok(());
     };
-    if weights.len() as u64 != graph.num_nodes() {
-        let expected = format!("a weight for each of {} nodes", graph.num_nodes());
+    if weights.len() != n {
+        let expected = format!("a weight for each of {n} nodes");
         return error(
             "personalize",
             &expected,

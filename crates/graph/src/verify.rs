@@ -5,7 +5,7 @@ use crate::adjacency::Adjacency;
 use crate::array::{BLOCK_BYTES, HEADER_BYTES, array_path, block_checksum};
 use crate::graph::{Graph, OneWayGraph};
 use crate::manifest::{CHECKSUMS, Manifest, blocks_of};
-use crate::stream;
+use crate::stream::RankingStream;
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -43,7 +43,7 @@ impl Graph {
             ));
         }
         match self.ranking_stream() {
-            Some(path) => stream::verify(self, &path),
+            Some(path) => RankingStream::of(self, &path)?.verify_of(self),
             None => Ok(()),
         }
     }

@@ -286,7 +286,7 @@ fn decode_targets(
                 last = of_next ^ ((of_next ^ of_first) & mask);
                 first ^= (first ^ last) & mask;
                 // Too large a number becomes another target, which is checked below.
-                last as u16 % FIRST | (is_first << 15) as u16
+                (last as u16 % FIRST) | (is_first << 15) as u16
             }));
         }
         _ => return Err(reader.damage("a known form of targets")),

@@ -54,7 +54,7 @@ pub(crate) struct Superblock {
     num_strip_segments: u64,
     num_segments: u64,
     table_offset: u64,
-    table_checksum: u64,
+    pub(crate) table_checksum: u64,
 }
 
 /// How many values the strips hold, from which follows how much memory they take.
@@ -436,6 +436,10 @@ impl StreamFile {
 
     pub(crate) fn num_nodes(&self) -> usize {
         self.superblock.num_nodes as usize
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Returns the length of the file.

@@ -29,8 +29,10 @@ mod strip;
 
 use crate::Error;
 use crate::graph::Graph;
-use crate::merge::Tick;
+use crate::manifest::MAX_NODES;
+use crate::merge::{Progress, Tick};
 use crate::pagerank::Kernel;
+use crate::writer::check_num_nodes;
 use build::{Incoming, Workbench};
 use direct::Direct;
 use file::{Encoded, StreamWriter, Totals, Worker};
@@ -39,6 +41,7 @@ use partitioned::Partitioned;
 use rayon::prelude::*;
 use scores::Nodes;
 use sources::Sources;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Makes the kernel of a graph that has its stream in no file.
@@ -48,6 +51,244 @@ use std::path::Path;
 pub(crate) fn kernel_of(graph: &Graph) -> Result<Partitioned, Error> {
     let nodes = Nodes::new(&build::out_degrees(graph)?)?;
     Partitioned::new(build::strips(graph, &nodes.sources)?, nodes)
+}
+
+/// A stream in a file: that of a graph, or of one of which there is nothing else.
+///
+/// All edges of a graph of billions in one to two bytes each, which is all that a ranking reads.
+#[derive(Debug)]
+pub struct RankingStream {
+    file: StreamFile,
+}
+
+impl RankingStream {
+    /// Opens a stream and checks its superblock and table; edges are checked when they are read.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Version`], [`Error::Corrupt`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = StreamFile::open(path, Reading::Cached)?;
+        Ok(RankingStream { file })
+    }
+
+    /// Opens the stream of a graph.
+    pub(crate) fn of(graph: &Graph, path: &Path) -> Result<Self, Error> {
+        let stream = Self::open(path)?;
+        let counts = |n: u64, m: u64| format!("a stream of {n} nodes and {m} edges");
+        let expected = (graph.num_nodes(), graph.num_edges());
+        let found = (stream.num_nodes(), stream.num_edges());
+        match found == expected {
+            true => Ok(stream),
+            false => Err(Error::corrupt(
+                path,
+                Some(0),
+                counts(expected.0, expected.1),
+                counts(found.0, found.1),
+            )),
+        }
+    }
+
+    /// Writes the stream of edges that are in no graph, to the file `path`, which must not be there yet.
+    ///
+    /// `degree` tells the number of a node's outgoing edges. `read_list` makes of a vector the sources of a node's
+    /// incoming edges, ascending and unique. Both are asked by several threads, in any order; the bytes do not
+    /// depend on that. `progress` hears of the edges written so far and may stop it.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Corrupt`] when a list does not ascend, or names a node without outgoing edges;
+    /// [`Error::TooManyNodes`], [`Error::Memory`], [`Error::Interrupted`]. The file is then of no use.
+    pub fn write(
+        path: &Path,
+        num_nodes: u64,
+        degree: impl Fn(u32) -> u32 + Sync,
+        read_list: impl Fn(u32, &mut Vec<u32>) + Sync,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Self, Error> {
+        check_num_nodes(num_nodes, MAX_NODES)?;
+        let lists = Lists {
+            num_nodes: num_nodes as usize,
+            degree,
+            read_list,
+            path,
+        };
+        write(&lists, path, true, &mut Tick::new(progress))?;
+        Self::open(path)
+    }
+
+    /// Returns the number of nodes.
+    pub fn num_nodes(&self) -> u64 {
+        self.file.superblock.num_nodes
+    }
+
+    /// Returns the number of edges.
+    pub fn num_edges(&self) -> u64 {
+        self.file.superblock.num_edges
+    }
+
+    /// Returns the number of nodes with outgoing edges.
+    pub fn num_sources(&self) -> u64 {
+        self.file.superblock.num_sources
+    }
+
+    /// Returns the length of the file.
+    pub fn bytes(&self) -> u64 {
+        self.file.bytes()
+    }
+
+    /// Returns the file.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Returns the bytes of memory with which a ranking keeps all edges there; with less it reads them in each
+    /// iteration.
+    pub fn memory_bytes(&self) -> u64 {
+        Partitioned::memory_bytes(&self.file.superblock)
+    }
+
+    /// A hash of all that is in the stream.
+    pub(crate) fn hash(&self) -> u64 {
+        self.file.superblock.table_checksum
+    }
+
+    /// Makes the kernel: in memory if that and the scores take at most so many bytes, else one that reads the
+    /// file in each iteration.
+    pub(crate) fn kernel(&self, memory_bytes: u64) -> Result<Box<dyn Kernel>, Error> {
+        if self.memory_bytes() <= memory_bytes {
+            return Ok(Box::new(self.read_all()?));
+        }
+        // What fits is left to the page cache; what does not would only turn it over.
+        let reading = match self.bytes() > memory_bytes / 2 {
+            true => Reading::Direct,
+            false => Reading::Cached,
+        };
+        Ok(Box::new(Direct::new(StreamFile::open(
+            self.path(),
+            reading,
+        )?)?))
+    }
+
+    /// Reads the whole stream into memory.
+    fn read_all(&self) -> Result<Partitioned, Error> {
+        let nodes = Nodes::new(&self.file.degrees()?)?;
+        let strips = (0..self.file.strip_segments().len())
+            .into_par_iter()
+            .map_init(Worker::default, |worker, number| {
+                let mut strips = Vec::new();
+                self.file
+                    .for_each_strip(number, &nodes.sources, worker, &mut |strip| {
+                        strips.push(std::mem::take(strip));
+                    })?;
+                Ok(strips)
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        Partitioned::new(strips.into_iter().flatten().collect(), nodes)
+    }
+
+    /// Reads all of it and compares everything with its checksums, and edges with degrees.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Corrupt`].
+    pub fn verify(&self) -> Result<(), Error> {
+        self.edge_sum(&self.file.degrees()?).map(drop)
+    }
+
+    /// As [`verify`](Self::verify), and compares with the arrays of the graph.
+    pub(crate) fn verify_of(&self, graph: &Graph) -> Result<(), Error> {
+        let degrees = self.file.degrees()?;
+        if degrees != build::out_degrees(graph)? {
+            return Err(self.wrong("the out-degrees of the graph"));
+        }
+        let edges = self.edge_sum(&degrees)?;
+        let incoming = graph.incoming();
+        let expected = (0..graph.num_nodes() as u32)
+            .into_par_iter()
+            .map(|target| {
+                let sources = incoming.neighbors(target).iter();
+                let hashes = sources.map(|&source| edge_hash(source, target));
+                hashes.fold(0, u64::wrapping_add)
+            })
+            .reduce(|| 0, u64::wrapping_add);
+        match edges == expected {
+            true => Ok(()),
+            false => Err(self.wrong("the edges of the graph")),
+        }
+    }
+
+    /// Reads all strips; returns a sum over their edges that does not depend on their order.
+    fn edge_sum(&self, degrees: &[u32]) -> Result<u64, Error> {
+        let file = &self.file;
+        let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
+        let nodes = sources.nodes(degrees.len());
+        let (totals, edges) = (0..file.strip_segments().len())
+            .into_par_iter()
+            .map_init(Worker::default, |worker, number| {
+                let (mut totals, mut edges) = (Totals::default(), 0u64);
+                file.for_each_strip(number, &sources, worker, &mut |strip| {
+                    totals.add(strip);
+                    strip.for_each_edge(|partition, source, target| {
+                        let first = sources.of_bin(partition as usize).start;
+                        let source = nodes[first + usize::from(source)];
+                        let target = strip.bin * BIN_NODES as u32 + u32::from(target);
+                        edges = edges.wrapping_add(edge_hash(source, target));
+                    });
+                })?;
+                Ok((totals, edges))
+            })
+            .try_reduce(
+                Default::default,
+                |(mut totals, edges), (more, more_edges)| {
+                    totals.add_all(&more);
+                    Ok((totals, edges.wrapping_add(more_edges)))
+                },
+            )?;
+        match totals == file.superblock.totals {
+            true => Ok(edges),
+            false => Err(self.wrong("the totals of its segments")),
+        }
+    }
+
+    fn wrong(&self, expected: &str) -> Error {
+        Error::corrupt(self.path(), None, expected, "others")
+    }
+}
+
+/// Edges that are in no graph.
+struct Lists<'a, D, R> {
+    num_nodes: usize,
+    degree: D,
+    read_list: R,
+    /// For messages.
+    path: &'a Path,
+}
+
+impl<D, R> Incoming for Lists<'_, D, R>
+where
+    D: Fn(u32) -> u32 + Sync,
+    R: Fn(u32, &mut Vec<u32>) + Sync,
+{
+    fn num_nodes(&self) -> usize {
+        self.num_nodes
+    }
+
+    fn degree(&self, node: u32) -> Result<u32, Error> {
+        Ok((self.degree)(node))
+    }
+
+    fn read_list(&self, node: u32, list: &mut Vec<u32>) -> Result<(), Error> {
+        (self.read_list)(node, list);
+        Ok(())
+    }
+
+    fn bad_source(&self, node: u32, source: u32) -> Error {
+        let found = format!("{source} among those of node {node}");
+        Error::corrupt(
+            self.path,
+            None,
+            "ascending sources with outgoing edges",
+            found,
+        )
+    }
 }
 
 /// Writes a stream to the file `path`, which must not be there yet.
@@ -104,27 +345,6 @@ impl Incoming for Graph {
     }
 }
 
-/// Makes the kernel of a stream: in memory if that and the scores take at most so many bytes, else one
-/// that reads the file in each iteration.
-///
-/// # Errors
-/// [`Error::Memory`], [`Error::Io`], [`Error::Version`], [`Error::Corrupt`].
-pub(crate) fn open_kernel(
-    graph: &Graph,
-    path: &Path,
-    memory_bytes: u64,
-) -> Result<Box<dyn Kernel>, Error> {
-    let file = open_of(graph, path)?;
-    if Partitioned::memory_bytes(&file.superblock) <= memory_bytes {
-        return Ok(Box::new(read_all(&file)?));
-    }
-    let reading = match file.bytes() > memory_bytes / 2 {
-        true => Reading::Direct,
-        false => Reading::Cached,
-    };
-    Ok(Box::new(Direct::new(StreamFile::open(path, reading)?)?))
-}
-
 /// Bytes of the vectors of a ranking that reads its stream in each iteration: scores and the set of sources; of
 /// sources, shares, and what flows along edges, twice.
 pub(crate) fn least_memory_bytes(num_nodes: u64, num_sources: u64) -> u64 {
@@ -132,98 +352,9 @@ pub(crate) fn least_memory_bytes(num_nodes: u64, num_sources: u64) -> u64 {
     nodes.saturating_add(num_sources.saturating_mul(5 * 8))
 }
 
-/// Opens the stream of a graph.
-fn open_of(graph: &Graph, path: &Path) -> Result<StreamFile, Error> {
-    let file = StreamFile::open(path, Reading::Cached)?;
-    let counts = |n: u64, m: u64| format!("a stream of {n} nodes and {m} edges");
-    let expected = (graph.num_nodes(), graph.num_edges());
-    let found = (file.superblock.num_nodes, file.superblock.num_edges);
-    match found == expected {
-        true => Ok(file),
-        false => Err(Error::corrupt(
-            path,
-            Some(0),
-            counts(expected.0, expected.1),
-            counts(found.0, found.1),
-        )),
-    }
-}
-
-/// Reads the whole stream of a graph and compares everything with its checksums, and its edges with those of
-/// the arrays.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::Version`], [`Error::Corrupt`].
-pub(crate) fn verify(graph: &Graph, path: &Path) -> Result<(), Error> {
-    let file = open_of(graph, path)?;
-    let wrong = |expected: &str| Error::corrupt(path, None, expected, "others");
-    let degrees = file.degrees()?;
-    if degrees != build::out_degrees(graph)? {
-        return Err(wrong("the out-degrees of the graph"));
-    }
-    let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
-    let nodes = sources.nodes(degrees.len());
-    let (totals, edges) = (0..file.strip_segments().len())
-        .into_par_iter()
-        .map_init(Worker::default, |worker, number| {
-            let (mut totals, mut edges) = (Totals::default(), 0u64);
-            file.for_each_strip(number, &sources, worker, &mut |strip| {
-                totals.add(strip);
-                strip.for_each_edge(|partition, source, target| {
-                    let source = sources.of_bin(partition as usize).start + usize::from(source);
-                    let target = strip.bin * BIN_NODES as u32 + u32::from(target);
-                    edges = edges.wrapping_add(edge_hash(nodes[source], target));
-                });
-            })?;
-            Ok((totals, edges))
-        })
-        .try_reduce(
-            Default::default,
-            |(mut totals, edges), (more, more_edges)| {
-                totals.add_all(&more);
-                Ok((totals, edges.wrapping_add(more_edges)))
-            },
-        )?;
-    if totals != file.superblock.totals {
-        return Err(wrong("the totals of its segments"));
-    }
-    let incoming = graph.incoming();
-    let expected = (0..graph.num_nodes() as u32)
-        .into_par_iter()
-        .map(|target| {
-            let hashes = incoming
-                .neighbors(target)
-                .iter()
-                .map(|&source| edge_hash(source, target));
-            hashes.fold(0, u64::wrapping_add)
-        })
-        .reduce(|| 0, u64::wrapping_add);
-    match edges == expected {
-        true => Ok(()),
-        false => Err(wrong("the edges of the graph")),
-    }
-}
-
 /// What is added up over edges in any order, to compare them.
 fn edge_hash(source: u32, target: u32) -> u64 {
     crate::mix64(u64::from(source) << 32 | u64::from(target))
-}
-
-/// Reads a whole stream into memory.
-fn read_all(file: &StreamFile) -> Result<Partitioned, Error> {
-    let nodes = Nodes::new(&file.degrees()?)?;
-    let strips = (0..file.strip_segments().len())
-        .into_par_iter()
-        .map_init(Worker::default, |worker, number| {
-            let mut strips = Vec::new();
-            file.for_each_strip(number, &nodes.sources, worker, &mut |strip| {
-                strips.push(std::mem::take(strip));
-            })?;
-            Ok(strips)
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    let strips = strips.into_iter().flatten().collect();
-    Partitioned::new(strips, nodes)
 }
 
 /// Nodes of a bin: 256 KiB of sums, half of a small second-level cache.

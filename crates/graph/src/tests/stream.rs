@@ -1,11 +1,11 @@
 //! The compact stream: the same edges, the same sums in every form, and nothing believed of its bytes.
 
-use super::util::{id_graph, with_threads};
+use super::util::{go_on, id_graph, keep_going, with_threads};
 use crate::graph::Graph;
 use crate::merge::Tick;
 use crate::pagerank::{Kernel, PageRankOptions, Ranking};
 use crate::pull::Pull;
-use crate::stream::{self, Reading, StreamFile};
+use crate::stream::{self, RankingStream, Reading, StreamFile};
 use crate::{Dangling, Error, mix64};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -53,9 +53,13 @@ fn rank<'a>(
     kernel: Box<dyn Kernel + 'a>,
     options: &'a PageRankOptions,
 ) -> Vec<f64> {
-    let mut ranking = Ranking::with_kernel(graph, options, kernel).unwrap();
+    let mut ranking = Ranking::with_kernel(graph.num_nodes() as usize, 0, options, kernel).unwrap();
     while ranking.iterate().unwrap().is_some() {}
     ranking.finish().scores
+}
+
+fn verify(graph: &Graph, path: &Path) -> Result<(), Error> {
+    RankingStream::of(graph, path)?.verify_of(graph)
 }
 
 fn options() -> PageRankOptions {
@@ -101,7 +105,10 @@ fn every_form_gives_the_bits_of_every_other_and_the_scores_of_the_plain_pull() {
                     let scores = with_threads(threads, || {
                         rank(
                             &graph,
-                            stream::open_kernel(&graph, &path, memory_bytes).unwrap(),
+                            RankingStream::open(&path)
+                                .unwrap()
+                                .kernel(memory_bytes)
+                                .unwrap(),
                             &options,
                         )
                     });
@@ -131,12 +138,9 @@ fn a_stream_holds_the_edges_of_its_graph_and_the_same_bytes_for_any_threads() {
     assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2]);
     let path = dir.path().join("stream");
     let file = StreamFile::open(&dir.path().join("stream"), Reading::Direct).unwrap();
-    stream::verify(&graph, &path).unwrap();
+    verify(&graph, &path).unwrap();
     let (_other_dir, other) = id_graph(&edges(NODES)[1..], u64::from(NODES));
-    assert!(matches!(
-        stream::verify(&other, &path),
-        Err(Error::Corrupt { .. })
-    ));
+    assert!(matches!(verify(&other, &path), Err(Error::Corrupt { .. })));
     let per_edge = file.bytes() as f64 / graph.num_edges() as f64;
     assert!(per_edge < 2.5, "{per_edge} bytes per edge");
 }
@@ -146,12 +150,12 @@ fn a_flipped_byte_anywhere_is_found() {
     let (dir, graph) = world(NODES);
     let path = write(&graph, dir.path());
     let sound = std::fs::read(&path).unwrap();
-    stream::verify(&graph, &path).unwrap();
+    verify(&graph, &path).unwrap();
     for at in (0..sound.len()).step_by(sound.len() / 400) {
         let mut bytes = sound.clone();
         bytes[at] ^= 1 << (at % 8);
         std::fs::write(&path, &bytes).unwrap();
-        let error = stream::verify(&graph, &path)
+        let error = verify(&graph, &path)
             .err()
             .unwrap_or_else(|| panic!("byte {at} of {}", bytes.len()));
         assert!(
@@ -169,4 +173,38 @@ fn a_flipped_byte_anywhere_is_found() {
     let grown = [&sound[..], &[0]].concat();
     std::fs::write(&path, grown).unwrap();
     assert!(StreamFile::open(&path, Reading::Cached).is_err());
+}
+
+#[test]
+fn edges_that_are_in_no_graph_have_the_stream_of_the_graph_that_would_hold_them() {
+    let (dir, graph) = world(NODES);
+    let of_graph = write(&graph, dir.path());
+    let path = dir.path().join("alone");
+    let stream = RankingStream::write(
+        &path,
+        u64::from(NODES),
+        |node| graph.outgoing().degree(node) as u32,
+        |node, list| {
+            list.clear();
+            list.extend_from_slice(graph.incoming().neighbors(node));
+        },
+        &mut keep_going,
+    )
+    .unwrap();
+    stream.verify().unwrap();
+    assert!(std::fs::read(&path).unwrap() == std::fs::read(of_graph).unwrap());
+    let options = options();
+    let mut ranking = Ranking::of_stream(&stream, &options).unwrap();
+    while ranking.iterate().unwrap().is_some() {}
+    let of_graph = crate::pagerank(&graph, &options, &mut go_on).unwrap();
+    assert!(ranking.finish().scores == of_graph.scores);
+
+    let lists = |node: u32, list: &mut Vec<u32>| {
+        list.clear();
+        list.extend([node / 2 + 1, node / 2]);
+    };
+    std::fs::remove_file(&path).unwrap();
+    let refused = RankingStream::write(&path, 10, |_| 2, lists, &mut keep_going);
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("found 0 among those of node 0"), "{error}");
 }
