@@ -507,6 +507,9 @@ impl StreamFile {
                 .decode(own, sources, self.num_nodes())
                 .map_err(|damage: Damage| wrong(at + damage.at, damage.expected))?;
             let strip = &mut decoder.strip;
+            if !strip.runs.is_empty() && self.superblock.totals.runs == 0 {
+                return Err(wrong(at, "a strip without runs, as all are"));
+            }
             if strip.bin < least_bin || strip.bin > segment.last_bin {
                 return Err(wrong(at, "strips by bin"));
             }

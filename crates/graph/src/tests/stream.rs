@@ -9,6 +9,7 @@ use crate::stream::{self, RankingStream, Reading, StreamFile};
 use crate::{Dangling, Error, mix64};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Pseudo-random edges with all that a stream knows: four bins, hubs with single sources and with runs, lists
 /// of many targets, dangling nodes, self-loops.
@@ -207,4 +208,68 @@ fn edges_that_are_in_no_graph_have_the_stream_of_the_graph_that_would_hold_them(
     let refused = RankingStream::write(&path, 10, |_| 2, lists, &mut keep_going);
     let error = refused.unwrap_err().to_string();
     assert!(error.contains("found 0 among those of node 0"), "{error}");
+}
+
+/// Makes all checksums right again, as one would who means harm.
+fn reseal(bytes: &mut [u8]) {
+    let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let put = |bytes: &mut [u8], at: usize, value: u64| {
+        bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    };
+    let (segments, table) = (word(bytes, 96), word(bytes, 104) as usize);
+    for number in 0..segments {
+        let row = table + 40 * number as usize;
+        let Some(offset) = bytes.get(row..row + 40).map(|row| word(row, 0) as usize) else {
+            return;
+        };
+        let end = offset.saturating_add(word(bytes, row + 8) as usize);
+        if let Some(segment) = bytes.get(offset..end) {
+            let checksum = xxh3_64_with_seed(segment, number);
+            put(bytes, row + 32, checksum);
+        }
+    }
+    if let Some(table) = bytes.get(table..) {
+        let checksum = xxh3_64(table);
+        put(bytes, 112, checksum);
+    }
+    let checksum = xxh3_64(&bytes[..120]);
+    put(bytes, 120, checksum);
+}
+
+#[test]
+fn a_stream_made_to_do_harm_gives_errors_or_wrong_scores() {
+    let (dir, graph) = world(700);
+    let (big_dir, big) = world(40_000);
+    let mut refused = 0;
+    for (graph, dir, step) in [(&graph, dir.path(), 1), (&big, big_dir.path(), 997)] {
+        let path = write(graph, dir);
+        let sound = std::fs::read(&path).unwrap();
+        let mut resealed = sound.clone();
+        reseal(&mut resealed);
+        assert!(resealed == sound);
+        for at in (0..sound.len())
+            .step_by(step)
+            .filter(|&at| sound[at] != 0 || at % 7 == 0)
+        {
+            for bits in [1, 0x80, 0xff] {
+                let mut bytes = sound.clone();
+                bytes[at] ^= bits;
+                reseal(&mut bytes);
+                std::fs::write(&path, bytes).unwrap();
+                let options = PageRankOptions {
+                    max_iterations: 2,
+                    memory_bytes: if bits == 1 { u64::MAX } else { 0 },
+                    ..PageRankOptions::default()
+                };
+                let result = RankingStream::open(&path).and_then(|stream| {
+                    let _ = stream.verify();
+                    let mut ranking = Ranking::of_stream(&stream, &options)?;
+                    while ranking.iterate()?.is_some() {}
+                    Ok(())
+                });
+                refused += usize::from(result.is_err());
+            }
+        }
+    }
+    assert!(refused > 300, "{refused}");
 }
