@@ -1,7 +1,7 @@
 //! Makes strips of lists of sources.
 
 use super::sources::Sources;
-use super::strip::{STRIP_EDGES, Strip, StripBuilder};
+use super::strip::{BadSource, STRIP_EDGES, Strip, StripBuilder};
 use super::{bin_nodes, num_bins};
 use crate::Error;
 use rayon::prelude::*;
@@ -45,33 +45,35 @@ impl Workbench {
     ) -> Result<(), Error> {
         let nodes = bin_nodes(bin, edges.num_nodes());
         let mut left = STRIP_EDGES;
-        self.builder.begin();
+        let first = nodes.start as u32;
+        let bad = |found: BadSource| edges.bad_source(first + u32::from(found.target), found.node);
+        self.builder.begin(sources);
         for (target, node) in nodes.enumerate() {
             let node = node as u32;
             edges.read_list(node, &mut self.list)?;
             let mut list = self.list.as_slice();
             while !list.is_empty() {
                 let (now, later) = list.split_at(left.min(list.len()));
-                let bad = |source| edges.bad_source(node, source);
+                let bad_here = |source| edges.bad_source(node, source);
                 self.builder
                     .push(target as u16, now, sources)
-                    .map_err(bad)?;
+                    .map_err(bad_here)?;
                 if let (Some(last), Some(&next)) = (now.last(), later.first()) {
                     if *last >= next {
-                        return Err(bad(next));
+                        return Err(bad_here(next));
                     }
                 }
                 left -= now.len();
                 list = later;
                 if left == 0 {
-                    each(self.builder.finish(bin as u32, sources));
-                    self.builder.begin();
+                    each(self.builder.finish(bin as u32, sources).map_err(bad)?);
+                    self.builder.begin(sources);
                     left = STRIP_EDGES;
                 }
             }
         }
         if left < STRIP_EDGES {
-            each(self.builder.finish(bin as u32, sources));
+            each(self.builder.finish(bin as u32, sources).map_err(bad)?);
         }
         Ok(())
     }

@@ -58,11 +58,33 @@ impl Sources {
         is_source.then(|| word.before + below.count_ones())
     }
 
-    /// Returns the number of a bin's first source, if there is such a bin.
-    pub(crate) fn first_of(&self, bin: u32) -> Option<u32> {
-        self.starts[..self.starts.len() - 1]
-            .get(bin as usize)
-            .copied()
+    /// Returns the number of bins.
+    pub(crate) fn num_bins(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Makes of `numbers` the places of nodes of a bin among its sources.
+    ///
+    /// # Errors
+    /// A node that is no source.
+    pub(crate) fn numbers_within(
+        &self,
+        bin: u32,
+        nodes: impl IntoIterator<Item = u32>,
+        numbers: &mut Vec<u16>,
+    ) -> Result<(), u32> {
+        let first = self.starts[bin as usize];
+        numbers.clear();
+        // To note the first bad one is faster than to stop there.
+        let mut bad = None;
+        numbers.extend(nodes.into_iter().map(|node| match self.number(node) {
+            Some(number) => (number - first) as u16,
+            None => {
+                bad = bad.or(Some(node));
+                0
+            }
+        }));
+        bad.map_or(Ok(()), Err)
     }
 
     /// For each 64 nodes of a bin, which of them are sources: the first one's is the lowest bit.

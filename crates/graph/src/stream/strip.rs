@@ -18,6 +18,9 @@ const SINGLE_COST: usize = 8;
 const RUN_COST: usize = 20;
 const HUB_COST: usize = 60;
 
+/// Edges of a cell that are sorted by comparing: counting takes a pass over the counts, too.
+const SHORT_CELL: usize = 64;
+
 /// Edges from the sources of some partitions to the targets of one bin.
 ///
 /// A partition is the sources of one bin; ids within partitions and bins are their places there.
@@ -102,15 +105,20 @@ impl Strip {
 /// Makes strips of lists of sources; its memory is reused from one to the next.
 #[derive(Debug, Default)]
 pub(crate) struct StripBuilder {
-    /// Edges that go by messages: (partition, source << 16 | target), as they come, by target.
-    messages: Vec<(u32, u32)>,
-    /// The same source << 16 | target by partition.
-    by_partition: Vec<u32>,
+    /// The sources of edges that go by messages, list by list, and of each list the target and where it ends.
+    nodes: Vec<u32>,
+    lists: Vec<(u16, u32)>,
+    /// How many of these edges each partition has, at its number + 2.
     counts: Vec<u32>,
-    places: Vec<u32>,
+    /// The same edges by partition: node within its bin << 16 | target.
+    by_partition: Vec<u32>,
     sorted: Vec<u32>,
+    /// The sources of a cell, then those of all cells.
+    heads: Vec<u16>,
+    sources: Vec<u16>,
     /// Hubs as they come, by target, with the beginnings of their singles and runs.
     hubs: Vec<FoundHub>,
+    numbers: Vec<u16>,
     singles: Vec<u16>,
     runs: Vec<Run>,
 }
@@ -124,10 +132,26 @@ struct FoundHub {
     first_run: u32,
 }
 
+/// A source that is none, of this target.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BadSource {
+    pub(crate) target: u16,
+    pub(crate) node: u32,
+}
+
+fn partition_of(node: u32) -> u32 {
+    node / BIN_NODES as u32
+}
+
 impl StripBuilder {
     /// Begins a strip, of at most [`STRIP_EDGES`].
-    pub(crate) fn begin(&mut self) {
-        self.messages.clear();
+    pub(crate) fn begin(&mut self, sources: &Sources) {
+        self.nodes.clear();
+        self.lists.clear();
+        self.counts.clear();
+        // Shifted by two, so that filling leaves the beginnings in place.
+        self.counts.resize(sources.num_bins() + 2, 0);
+        self.sources.clear();
         self.hubs.clear();
         self.singles.clear();
         self.runs.clear();
@@ -136,52 +160,65 @@ impl StripBuilder {
     /// Takes the sources, ascending, of the bin's next target.
     ///
     /// # Errors
-    /// A source that is not above the one before it, or no node of `sources`.
+    /// A source that is not above the one before it, or too large; others are found in [`finish`](Self::finish).
     pub(crate) fn push(&mut self, target: u16, list: &[u32], sources: &Sources) -> Result<(), u32> {
         if let Some(pair) = list.windows(2).find(|pair| pair[0] >= pair[1]) {
             return Err(pair[1]);
         }
-        let partition = |node: &u32| node / BIN_NODES as u32;
-        for of_cell in list.chunk_by(|a, b| partition(a) == partition(b)) {
-            self.push_cell(partition(&of_cell[0]), target, of_cell, sources)?;
+        let is_beyond = |node: &u32| partition_of(*node) as usize >= sources.num_bins();
+        if let Some(&beyond) = list.last().filter(|last| is_beyond(last)) {
+            return Err(beyond);
         }
+        let (mut at, mut taken) = (0, 0);
+        while at < list.len() {
+            let partition = partition_of(list[at]);
+            let is_within = |node: &&u32| partition_of(**node) == partition;
+            let len = 1 + list[at + 1..].iter().take_while(is_within).count();
+            // What a hub costs at least.
+            if len * 10 > HUB_COST + RUN_COST
+                && self.push_hub(partition, target, &list[at..at + len], sources)?
+            {
+                self.nodes.extend_from_slice(&list[taken..at]);
+                taken = at + len;
+            } else {
+                self.counts[partition as usize + 2] += len as u32;
+            }
+            at += len;
+        }
+        self.nodes.extend_from_slice(&list[taken..]);
+        self.lists.push((target, self.nodes.len() as u32));
         Ok(())
     }
 
-    /// Takes a target's sources in one partition.
-    fn push_cell(
+    /// Takes a target's sources in one partition if they are less work as a hub.
+    fn push_hub(
         &mut self,
         partition: u32,
         target: u16,
         list: &[u32],
         sources: &Sources,
-    ) -> Result<(), u32> {
-        let first_source = sources.first_of(partition).ok_or(list[0])?;
+    ) -> Result<bool, u32> {
+        sources.numbers_within(partition, list.iter().copied(), &mut self.numbers)?;
+        let numbers = self.numbers.as_slice();
+        let gaps = numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+        let groups = 1 + gaps.filter(|&gap| gap != 1).count();
+        // A group is a single at least.
+        if HUB_COST + SINGLE_COST * groups >= 10 * list.len() {
+            return Ok(false);
+        }
         let (first_single, first_run) = (self.singles.len(), self.runs.len());
-        let (first_message, key) = (self.messages.len(), u32::from(target));
-        for &node in list {
-            let source = sources.number(node).ok_or(node)? - first_source;
-            self.messages.push((partition, source << 16 | key));
-        }
-        // A hub saves at most its edges, so that short lists need no closer look.
-        if list.len() * 10 <= HUB_COST {
-            return Ok(());
-        }
-        let of_list = &self.messages[first_message..];
-        for run in of_list.chunk_by(|a, b| (a.1 >> 16) + 1 == b.1 >> 16) {
-            let first = (run[0].1 >> 16) as u16;
+        for run in numbers.chunk_by(|a, b| u32::from(*a) + 1 == u32::from(*b)) {
             if run.len() < MIN_RUN {
-                self.singles
-                    .extend((0..run.len() as u16).map(|at| first + at));
+                self.singles.extend_from_slice(run);
             } else {
-                let len = run.len() as u16;
+                let (first, len) = (run[0], run.len() as u16);
                 self.runs.push(Run { first, len });
             }
         }
         let singles = self.singles.len() - first_single;
         let runs = self.runs.len() - first_run;
-        if SINGLE_COST * singles + RUN_COST * runs + HUB_COST < 10 * list.len() {
-            self.messages.truncate(first_message);
+        let is_hub = SINGLE_COST * singles + RUN_COST * runs + HUB_COST < 10 * list.len();
+        if is_hub {
             self.hubs.push(FoundHub {
                 partition,
                 target,
@@ -196,25 +233,28 @@ impl StripBuilder {
             self.singles.truncate(first_single);
             self.runs.truncate(first_run);
         }
-        Ok(())
+        Ok(is_hub)
     }
 
     /// Ends the strip.
-    pub(crate) fn finish(&mut self, bin: u32, sources: &Sources) -> Strip {
+    ///
+    /// # Errors
+    /// One of the sources that were pushed is no node of `sources`.
+    pub(crate) fn finish(&mut self, bin: u32, sources: &Sources) -> Result<Strip, BadSource> {
         let mut strip = Strip {
             bin,
-            targets: Vec::with_capacity(self.messages.len()),
+            targets: Vec::with_capacity(self.nodes.len()),
             hub_targets: Vec::with_capacity(self.hubs.len()),
             hubs: Vec::with_capacity(self.hubs.len()),
             singles: Vec::with_capacity(self.singles.len()),
             runs: Vec::with_capacity(self.runs.len()),
             ..Strip::default()
         };
-        let num_partitions = self.distribute();
+        self.distribute();
         // Stable, so that targets stay ascending within a cell.
         self.hubs.sort_by_key(|hub| hub.partition);
         let mut hubs = self.hubs.as_slice();
-        for partition in 0..num_partitions {
+        for partition in 0..sources.num_bins() {
             let range = self.counts[partition] as usize..self.counts[partition + 1] as usize;
             let count = hubs
                 .iter()
@@ -223,18 +263,27 @@ impl StripBuilder {
             if range.is_empty() && count == 0 {
                 continue;
             }
-            let num_sources = sources.of_bin(partition).len();
-            let before = strip.sources.len();
             let targets = range.len() as u32;
             let edges = &mut self.by_partition[range];
-            sort_cell(edges, num_sources, &mut self.places, &mut self.sorted);
-            for list in edges.chunk_by(|a, b| a >> 16 == b >> 16) {
-                strip.sources.push((list[0] >> 16) as u16);
-                strip.targets.push(list[0] as u16 | FIRST);
-                strip
-                    .targets
-                    .extend(list[1..].iter().map(|&edge| edge as u16));
-            }
+            sort_cell(edges, &mut self.sorted);
+            split_heads(edges, &mut strip.targets, &mut self.heads);
+            let nodes = self.heads.iter();
+            let first = (partition * BIN_NODES) as u32;
+            sources
+                .numbers_within(
+                    partition as u32,
+                    nodes.map(|&head| first + u32::from(head)),
+                    &mut self.numbers,
+                )
+                .map_err(|node| {
+                    let is_its = |edge: &&u32| **edge >> 16 == node - first;
+                    let edge = edges.iter().find(is_its).expect("a head is one of an edge");
+                    BadSource {
+                        target: *edge as u16,
+                        node,
+                    }
+                })?;
+            self.sources.extend_from_slice(&self.numbers);
             let (of_cell, later) = hubs.split_at(count);
             hubs = later;
             let (singles, runs) = (strip.singles.len(), strip.runs.len());
@@ -244,91 +293,86 @@ impl StripBuilder {
                 strip.hubs.push(found.hub);
                 strip
                     .singles
-                    .extend(&self.singles[s..s + found.hub.singles as usize]);
+                    .extend_from_slice(&self.singles[s..s + found.hub.singles as usize]);
                 strip
                     .runs
-                    .extend(&self.runs[r..r + found.hub.runs as usize]);
+                    .extend_from_slice(&self.runs[r..r + found.hub.runs as usize]);
             }
             strip.cells.push(Cell {
                 partition: partition as u32,
-                sources: (strip.sources.len() - before) as u32,
+                sources: self.heads.len() as u32,
                 targets,
                 hubs: count as u32,
                 singles: (strip.singles.len() - singles) as u32,
                 runs: (strip.runs.len() - runs) as u32,
             });
         }
-        strip.sources.shrink_to_fit();
-        strip
+        strip.sources = self.sources.clone();
+        Ok(strip)
     }
 
     /// Puts the edges of messages together by partition, still by target within one; leaves in
-    /// `counts` where each begins. Returns the number of partitions up to the last in use.
-    fn distribute(&mut self) -> usize {
-        let used = self.messages.iter().map(|&(partition, _)| partition);
-        let used = used.chain(self.hubs.iter().map(|hub| hub.partition));
-        let num_partitions = used.max().map_or(0, |last| last as usize + 1);
-        self.counts.clear();
-        self.counts.resize(num_partitions + 2, 0);
-        // Shifted by two, so that filling leaves the beginnings in place.
-        for &(partition, _) in &self.messages {
-            self.counts[partition as usize + 2] += 1;
-        }
+    /// `counts` where each begins.
+    fn distribute(&mut self) {
         for partition in 2..self.counts.len() {
             self.counts[partition] += self.counts[partition - 1];
         }
-        self.by_partition.resize(self.messages.len(), 0);
-        for &(partition, edge) in &self.messages {
-            let place = &mut self.counts[partition as usize + 1];
-            self.by_partition[*place as usize] = edge;
-            *place += 1;
+        self.by_partition.resize(self.nodes.len(), 0);
+        let mut begin = 0;
+        for &(target, end) in &self.lists {
+            for &node in &self.nodes[begin..end as usize] {
+                let place = &mut self.counts[partition_of(node) as usize + 1];
+                self.by_partition[*place as usize] =
+                    node % BIN_NODES as u32 * (1 << 16) + u32::from(target);
+                *place += 1;
+            }
+            begin = end as usize;
         }
-        num_partitions
     }
 }
 
 /// Sorts edges by (source, target), which come by target: so by source alone, stably.
-fn sort_cell(edges: &mut [u32], num_sources: usize, places: &mut Vec<u32>, sorted: &mut Vec<u32>) {
-    if edges.len() < 64 {
+fn sort_cell(edges: &mut [u32], sorted: &mut Vec<u32>) {
+    if edges.len() < SHORT_CELL {
         edges.sort_unstable();
         return;
     }
+    sorted.clear();
     sorted.resize(edges.len(), 0);
-    // Counting costs a pass over the counts, too, so that few edges are sorted by one byte and then the other.
-    if edges.len() < num_sources / 8 {
-        sort_by_digit(edges, sorted, 256, |edge| edge >> 16 & 0xff, places);
-        sort_by_digit(
-            sorted,
-            edges,
-            num_sources / 256 + 1,
-            |edge| edge >> 24,
-            places,
-        );
-    } else {
-        sort_by_digit(edges, sorted, num_sources, |edge| edge >> 16, places);
-        edges.copy_from_slice(sorted);
+    let (mut low, mut high) = ([0u32; 256], [0u32; 256]);
+    for &edge in edges.iter() {
+        low[(edge >> 16 & 0xff) as usize] += 1;
+        high[(edge >> 24) as usize] += 1;
     }
+    sort_by_digit(edges, sorted, low, |edge| edge >> 16 & 0xff);
+    sort_by_digit(sorted, edges, high, |edge| edge >> 24);
 }
 
-/// Copies edges, sorted stably by a digit below `digits`.
-fn sort_by_digit(
-    from: &[u32],
-    to: &mut [u32],
-    digits: usize,
-    digit: impl Fn(u32) -> u32,
-    places: &mut Vec<u32>,
-) {
-    places.clear();
-    places.resize(digits + 1, 0);
-    for &edge in from {
-        places[digit(edge) as usize + 1] += 1;
-    }
-    for at in 1..places.len() {
-        places[at] += places[at - 1];
+/// Copies edges, sorted stably by a digit, of which so many have each value.
+fn sort_by_digit(from: &[u32], to: &mut [u32], mut places: [u32; 256], digit: impl Fn(u32) -> u32) {
+    let mut start = 0;
+    for place in &mut places {
+        start += std::mem::replace(place, start);
     }
     for &edge in from {
         let place = &mut places[digit(edge) as usize];
         to[*place as usize] = edge;
         *place += 1;
     }
+}
+
+/// Makes of sorted edges their targets, the first of each source marked, and the sources.
+fn split_heads(edges: &[u32], targets: &mut Vec<u16>, heads: &mut Vec<u16>) {
+    heads.resize(edges.len() + 1, 0);
+    let (mut last, mut count) = (u32::MAX, 0);
+    // No branches: whether a list ends is hard to predict.
+    targets.extend(edges.iter().map(|&edge| {
+        let source = edge >> 16;
+        let is_first = source != last;
+        heads[count] = source as u16;
+        count += usize::from(is_first);
+        last = source;
+        edge as u16 | if is_first { FIRST } else { 0 }
+    }));
+    heads.truncate(count);
 }
