@@ -367,7 +367,9 @@ fn list_files(run: &RunDir, name: &str) -> Result<BTreeMap<String, FileEntry>> {
 
 /// Says whether the file is covered by the checksums of the graph it lies in, or by its own.
 fn is_graph_array(path: &Path) -> bool {
-    let covered = path.extension().is_some_and(|end| end == "npy" || end == "stream");
+    let covered = path
+        .extension()
+        .is_some_and(|end| end == "npy" || end == "stream");
     covered && path.with_file_name(GRAPH).exists()
 }
 

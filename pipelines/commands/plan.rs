@@ -90,7 +90,8 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
         ("memory_bytes", budget(recipe).into(), "exact: the budget"),
         (
             "pagerank_bytes",
-            crawlrank_graph::pagerank_memory_bytes(nodes, nodes, &PageRankOptions::default()).into(),
+            crawlrank_graph::pagerank_memory_bytes(nodes, nodes, &PageRankOptions::default())
+                .into(),
             "estimated, at most",
         ),
         (

@@ -270,10 +270,10 @@ pub fn rank(job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a budget that the vectors of PageRank and of its positions exceed.
+/// Refuses a budget that the vectors of PageRank exceed; positions come when they are gone, and take less.
 pub fn check_memory(graph: &Graph, options: &PageRankOptions, budget: u64) -> Result<()> {
     let (nodes, sources) = (graph.num_nodes(), graph.num_sources());
-    let needed = crawlrank_graph::pagerank_memory_bytes(nodes, sources, options) + 8 * nodes;
+    let needed = crawlrank_graph::pagerank_memory_bytes(nodes, sources, options);
     if needed <= budget {
         return Ok(());
     }
