@@ -60,7 +60,7 @@ pub use pagerank::{
 };
 pub use positions::positions;
 pub use sorter::Start;
-pub use stream::RankingStream;
+pub use stream::{EdgeList, EdgePart, RankedEdges, RankingStream};
 pub use transpose::transpose;
 
 /// Spreads the bits of a number: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014). Part of

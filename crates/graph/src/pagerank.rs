@@ -449,7 +449,7 @@ fn no_pages(path: &Path) -> Error {
 }
 
 /// Checks what needs no graph but its number of nodes.
-fn check_options(n: usize, options: &PageRankOptions) -> Result<(), Error> {
+pub(crate) fn check_options(n: usize, options: &PageRankOptions) -> Result<(), Error> {
     let error = |option, expected: &str, found: String| {
         Err(Error::Option {
             option,

@@ -21,6 +21,7 @@
 mod build;
 mod codec;
 mod direct;
+mod edges;
 mod file;
 mod partitioned;
 mod scores;
@@ -35,6 +36,7 @@ use crate::pagerank::Kernel;
 use crate::writer::check_num_nodes;
 use build::{Incoming, Workbench};
 use direct::Direct;
+pub use edges::{EdgeList, EdgePart, RankedEdges};
 use file::{Encoded, StreamWriter, Totals, Worker};
 pub(crate) use file::{Reading, STREAM, StreamFile};
 use partitioned::Partitioned;

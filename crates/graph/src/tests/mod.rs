@@ -3,6 +3,7 @@
 mod checkpoints;
 mod components;
 mod damage;
+mod edges;
 mod laws;
 mod ranks;
 mod reference;
