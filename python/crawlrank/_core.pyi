@@ -125,8 +125,8 @@ def pagerank(
     Returns a table of n rows, by id: `id`, `in_degree`, `out_degree`, `pagerank` (n scores, sum 1),
     `pagerank_pos` (1 is the highest; ties by id). The same bits for any number of threads. Takes up to 18
     bytes of memory an edge and some 65 a node, beside the result. Where that is more than 1 GiB, edges are
-    sorted within 1 GiB and the graph is built on the disk, in the system's folder for temporary files: some 16
-    bytes a node and an edge; ranking it takes up to 16 bytes of memory an edge and some 70 a node. Other
+    sorted within 1 GiB and the graph is built on the disk, in the system's folder for temporary files: some
+    16 bytes a node and an edge; ranking it takes up to 16 bytes of memory an edge and some 70 a node. Other
     threads of Python run meanwhile; Ctrl-C stops it.
 
     Raises `CrawlrankError` when the columns are others, hold null or no node numbers, or an option is out of
