@@ -7,7 +7,8 @@ use crate::merge::{Progress, SelfLoops, Tick};
 use crate::sorter::{Kept, MOST_IN_PART, Record, Sorter, Start};
 use crate::transpose::write_incoming;
 use crate::writer::{
-    AdjacencyWriter, Direction, GraphWriter, check_free, check_num_nodes, work_bytes,
+    AdjacencyWriter, Direction, GraphWriter, check_free, check_num_nodes, checked_num_nodes,
+    work_bytes,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -194,17 +195,7 @@ impl IdGraphBuilder {
     ) -> Result<IdGraph, Error> {
         check_free(out)?;
         let tick = &mut Tick::new(progress);
-        let least = self.least_nodes;
-        let n = num_nodes.unwrap_or(least);
-        check_num_nodes(n, MAX_NODES)?;
-        if n < least {
-            let expected = format!("at least {least}, the largest id + 1");
-            return Err(Error::Option {
-                option: "num_nodes",
-                expected,
-                found: n.to_string(),
-            });
-        }
+        let n = checked_num_nodes(num_nodes, self.least_nodes)?;
         if self.to_skip > 0 {
             return Err(Error::Incompatible {
                 path: self.tmp,

@@ -5,7 +5,7 @@ use crate::id_builder::{IdGraph, IdGraphOptions, write_edges};
 use crate::manifest::{Flags, MAX_NODES};
 use crate::merge::{Progress, SelfLoops, Tick};
 use crate::sorter::{Record, Sorter};
-use crate::writer::{GraphWriter, check_free, check_num_nodes, work_bytes};
+use crate::writer::{GraphWriter, check_free, check_num_nodes, checked_num_nodes, work_bytes};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -80,15 +80,7 @@ impl PagedIdGraphBuilder {
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<IdGraph, Error> {
         check_free(out)?;
-        let nodes = num_nodes.unwrap_or(self.least_nodes);
-        check_num_nodes(nodes, MAX_NODES)?;
-        if nodes < self.least_nodes {
-            return Err(Error::Option {
-                option: "num_nodes",
-                expected: format!("at least {}, the largest id + 1", self.least_nodes),
-                found: nodes.to_string(),
-            });
-        }
+        let nodes = checked_num_nodes(num_nodes, self.least_nodes)?;
         let flags = Flags {
             names: false,
             incoming: true,

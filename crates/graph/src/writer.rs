@@ -228,6 +228,20 @@ pub(crate) fn check_num_nodes(found: u64, limit: u64) -> Result<(), Error> {
     }
 }
 
+/// Returns how many nodes a graph has for which so many were asked, or none, and whose ids need `least`.
+pub(crate) fn checked_num_nodes(asked: Option<u64>, least: u64) -> Result<u64, Error> {
+    let num_nodes = asked.unwrap_or(least);
+    check_num_nodes(num_nodes, MAX_NODES)?;
+    match num_nodes >= least {
+        true => Ok(num_nodes),
+        false => Err(Error::Option {
+            option: "num_nodes",
+            expected: format!("at least {least}, the largest id + 1"),
+            found: num_nodes.to_string(),
+        }),
+    }
+}
+
 /// Which way an adjacency's edges are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::id_builder::IdGraphBuilder;
 use crate::merge::SelfLoops;
 use crate::pagerank::{PageRank, PageRankOptions, Ranking, check_options};
-use crate::writer::check_num_nodes;
+use crate::writer::checked_num_nodes;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -165,15 +165,7 @@ impl EdgeList {
     ) -> Result<RankedEdges, Error> {
         assert!(!options.weighted, "edges without pages");
         assert!(self.num_edges < 1 << 32, "places in a bin have 32 bits");
-        check_num_nodes(num_nodes, crate::manifest::MAX_NODES)?;
-        if num_nodes < self.least_nodes {
-            return Err(Error::Option {
-                option: "num_nodes",
-                expected: format!("at least {}, the largest id + 1", self.least_nodes),
-                found: num_nodes.to_string(),
-            });
-        }
-        let n = num_nodes as usize;
+        let n = checked_num_nodes(Some(num_nodes), self.least_nodes)? as usize;
         check_options(n, options)?;
         let lists = Lists::new(self, n, self_loops, progress)?;
         let in_degrees = lists.in_degrees();
