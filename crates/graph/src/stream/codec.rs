@@ -5,7 +5,7 @@
 //! which is what the kernels read.
 
 use super::sources::Sources;
-use super::strip::{Cell, FIRST, Hub, Run, Strip};
+use super::strip::{Cell, FIRST, Hub, Run, Strip, take};
 use super::{bin_nodes, num_bins};
 
 /// How the targets of a strip's messages are written.
@@ -439,11 +439,4 @@ fn put_ascending(out: &mut Vec<u8>, ids: &[u16]) {
 
 fn zigzag(value: i32) -> u32 {
     (value << 1 ^ value >> 31) as u32
-}
-
-/// Takes the first values away from a slice.
-fn take<'a, T>(values: &mut &'a [T], count: u32) -> &'a [T] {
-    let (front, back) = values.split_at(count as usize);
-    *values = back;
-    front
 }

@@ -7,7 +7,7 @@
 
 use super::file::{StreamFile, Worker};
 use super::scores::{
-    BinChange, BinSpace, MESSAGES_BEHIND, Nodes, Sums, add_messages, for_each_hub, hub_sum,
+    MESSAGES_BEHIND, Nodes, Parted, Sums, add_messages, for_each_hub, hub_sum, no_sums,
     split_front, write_running_sums,
 };
 use super::strip::Strip;
@@ -58,10 +58,19 @@ struct Own<'a> {
     changes: &'a mut [BinChange],
 }
 
+/// What changed in a bin.
+#[derive(Debug, Clone, Copy, Default)]
+struct BinChange {
+    /// L1.
+    change: f64,
+    /// Score on dangling nodes.
+    dangling: f64,
+}
+
 impl Direct {
     /// Takes an opened stream; reads nothing but degrees.
     pub(crate) fn new(file: StreamFile) -> Result<Self, Error> {
-        let nodes = Nodes::new(&file.degrees()?)?;
+        let nodes = Nodes::new(&file.degrees()?);
         let tasks = tasks(&file, num_bins(nodes.len()));
         let runs = file.superblock.totals.runs > 0;
         let flows = || -> Result<Flows, Error> {
@@ -96,7 +105,8 @@ impl Direct {
         let Hands {
             worker,
             messages,
-            space,
+            sums,
+            parted,
         } = hands;
         let Own {
             mut scores,
@@ -107,31 +117,33 @@ impl Direct {
         let base = jump.base(self.dangling);
         let mut changes = changes.iter_mut();
         let mut bin = task.bins.start;
-        space.sums.fill(0.0);
-        let mut end_bin = |bin: usize, space: &mut BinSpace| {
+        sums.fill(0.0);
+        let mut end_bin = |bin: usize, sums: &mut Sums| {
             let own_scores = split_front(&mut scores, self.nodes.of_bin(bin).len());
             let own = split_front(&mut contributions, self.nodes.sources.of_bin(bin).len());
-            let change = changes.next().expect("one per bin");
-            *change = self
+            let change = self
                 .nodes
-                .update_bin(bin, space, own_scores, own, jump.damping, &base);
+                .update_bin(bin, sums, own_scores, jump.damping, &base);
+            let (new, dangling) = self.nodes.contribute_bin(bin, own_scores, parted);
+            own.copy_from_slice(new);
+            *changes.next().expect("one per bin") = BinChange { change, dangling };
             if !running.is_empty() {
                 write_running_sums(own, split_front(&mut running, own.len() + 1));
             }
-            space.sums.fill(0.0);
+            sums.fill(0.0);
         };
         for number in task.segments.clone() {
             self.file
                 .for_each_strip(number, &self.nodes.sources, worker, &mut |strip| {
                     while bin < strip.bin as usize {
-                        end_bin(bin, space);
+                        end_bin(bin, sums);
                         bin += 1;
                     }
-                    self.add(strip, messages, &mut space.sums);
+                    self.add(strip, messages, sums);
                 })?;
         }
         for bin in bin..task.bins.end {
-            end_bin(bin, space);
+            end_bin(bin, sums);
         }
         Ok(())
     }
@@ -186,30 +198,42 @@ impl Direct {
 struct Hands {
     worker: Worker,
     messages: Vec<f64>,
-    space: BinSpace,
+    sums: Box<Sums>,
+    parted: Parted,
 }
 
 impl Kernel for Direct {
     fn load(&mut self, scores: &[f64]) -> Result<(), Error> {
-        let sources = &self.nodes.sources;
-        let Flows {
-            contributions,
-            running,
-        } = &mut self.flows;
-        self.dangling = self.nodes.contribute(scores, contributions);
-        let mut running = &mut running[..];
-        if !running.is_empty() {
-            let bins = (0..num_bins(scores.len())).map(|bin| {
-                let range = sources.of_bin(bin);
-                (
-                    &contributions[range.clone()],
-                    split_front(&mut running, range.len() + 1),
-                )
-            });
-            let bins: Vec<_> = bins.collect();
+        let nodes = &self.nodes;
+        let mut contributions = &mut self.flows.contributions[..];
+        let mut running = &mut self.flows.running[..];
+        let bins = (0..num_bins(scores.len())).map(|bin| {
+            let num_sources = nodes.sources.of_bin(bin).len();
+            let num_running = match running.is_empty() {
+                true => 0,
+                false => num_sources + 1,
+            };
+            let own_running = split_front(&mut running, num_running);
+            (
+                bin,
+                split_front(&mut contributions, num_sources),
+                own_running,
+            )
+        });
+        let bins: Vec<_> = bins.collect();
+        let dangling =
             bins.into_par_iter()
-                .for_each(|(contributions, running)| write_running_sums(contributions, running));
-        }
+                .map_init(Parted::default, |parted, (bin, own, running)| {
+                    let (new, dangling) =
+                        nodes.contribute_bin(bin, &scores[nodes.of_bin(bin)], parted);
+                    own.copy_from_slice(new);
+                    if !running.is_empty() {
+                        write_running_sums(own, running);
+                    }
+                    dangling
+                });
+        let dangling: Vec<f64> = dangling.collect();
+        self.dangling = dangling.iter().sum();
         Ok(())
     }
 
@@ -264,7 +288,8 @@ impl Direct {
             let mut hands = lock(&self.hands).pop().unwrap_or_else(|| Hands {
                 worker: Worker::default(),
                 messages: Vec::new(),
-                space: BinSpace::default(),
+                sums: no_sums(),
+                parted: Parted::default(),
             });
             loop {
                 let next = lock(&queue).next();

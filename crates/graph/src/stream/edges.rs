@@ -129,13 +129,13 @@ impl EdgeList {
         // Besides what any ranking has: degrees and the beginnings of lists, 16 bytes.
         let vectors = least_memory_bytes(num_nodes, num_nodes);
         // Lists and strips, or strips and what the kernel makes of them: a message of one target is the most.
-        let edges = self.num_edges.saturating_mul(4 + 14);
-        // A cell has an edge at least: 24 bytes in its strip, 24 in the kernel.
+        let edges = self.num_edges.saturating_mul(4 + 14) + self.num_edges / 8;
+        // A cell has an edge at least: 24 bytes in its strip, 25 in the kernel.
         let bins = num_nodes.div_ceil(BIN_NODES as u64);
         let strips = bins + self.num_edges / STRIP_EDGES as u64;
         let cells = self.num_edges.min(strips.saturating_mul(bins));
         let bytes = vectors.saturating_add(num_nodes.saturating_mul(16));
-        bytes.saturating_add(edges).saturating_add(cells * 48)
+        bytes.saturating_add(edges).saturating_add(cells * 49)
     }
 
     /// Hands the edges on to a builder, which needs less memory.
@@ -169,7 +169,7 @@ impl EdgeList {
         check_options(n, options)?;
         let lists = Lists::new(self, n, self_loops, progress)?;
         let in_degrees = lists.in_degrees();
-        let nodes = Nodes::new(&lists.out_degrees)?;
+        let nodes = Nodes::new(&lists.out_degrees);
         let strips = build::strips(&lists, &nodes.sources)?;
         // The lists make room for the kernel.
         let out_degrees = lists.out_degrees;

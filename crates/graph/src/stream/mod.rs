@@ -25,8 +25,10 @@ mod edges;
 mod file;
 mod partitioned;
 mod scores;
+mod shares;
 mod sources;
 mod strip;
+mod wide;
 
 use crate::Error;
 use crate::graph::Graph;
@@ -42,6 +44,7 @@ pub(crate) use file::{Reading, STREAM, StreamFile};
 use partitioned::Partitioned;
 use rayon::prelude::*;
 use scores::Nodes;
+use shares::Shares;
 use sources::Sources;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -51,7 +54,7 @@ use std::path::Path;
 /// # Errors
 /// [`Error::Memory`], and [`Error::Corrupt`] when the graph is damaged.
 pub(crate) fn kernel_of(graph: &Graph) -> Result<Partitioned, Error> {
-    let nodes = Nodes::new(&build::out_degrees(graph)?)?;
+    let nodes = Nodes::new(&build::out_degrees(graph)?);
     Partitioned::new(build::strips(graph, &nodes.sources)?, nodes)
 }
 
@@ -172,7 +175,7 @@ impl RankingStream {
 
     /// Reads the whole stream into memory.
     fn read_all(&self) -> Result<Partitioned, Error> {
-        let nodes = Nodes::new(&self.file.degrees()?)?;
+        let nodes = Nodes::new(&self.file.degrees()?);
         let strips = (0..self.file.strip_segments().len())
             .into_par_iter()
             .map_init(Worker::default, |worker, number| {
@@ -348,10 +351,10 @@ impl Incoming for Graph {
 }
 
 /// Bytes of the vectors of a ranking that reads its stream in each iteration: scores and the set of sources; of
-/// sources, shares, and what flows along edges, twice.
+/// sources, shares, and what flows along edges and its running sums, both twice.
 pub(crate) fn least_memory_bytes(num_nodes: u64, num_sources: u64) -> u64 {
     let nodes = num_nodes.saturating_mul(8).saturating_add(num_nodes / 4);
-    nodes.saturating_add(num_sources.saturating_mul(5 * 8))
+    nodes.saturating_add(num_sources.saturating_mul(4 * 8 + Shares::BYTES))
 }
 
 /// What is added up over edges in any order, to compare them.

@@ -1,18 +1,21 @@
 //! The stream in memory, ready for the fastest iteration.
 //!
-//! An iteration has two passes. The first goes by partition: its contributions are in the cache, and its
-//! messages and hub sums are written one after the other. The second goes by bin: its sums are in the
-//! cache, and messages and hub sums of its cells are read. Both passes are parallel over items that
-//! share nothing, and write each value in one place, so that nothing depends on threads.
+//! An iteration has two passes. The first goes by partition: its contributions are made of its scores and stay
+//! in the cache, and its messages and hub sums are written one after the other. The second goes by wide bin:
+//! its sums are in the cache, and messages and hub sums of its cells are read. Both passes are parallel over
+//! items that share nothing, and write each value in one place, so that nothing depends on threads.
 //!
 //! *Memory*: see [`Partitioned::memory_bytes`].
 
 use super::file::{Superblock, Totals};
 use super::scores::{
-    BinChange, BinSpace, MESSAGES_BEHIND, Nodes, Sums, add_messages, for_each_hub, hub_sum,
-    split_front, write_running_sums,
+    Nodes, Parted, for_each_hub, hub_sum, no_sums, split_front, write_running_sums,
 };
-use super::strip::{Hub, Run, Strip};
+use super::shares::Shares;
+use super::strip::{Cell, Hub, Run, Strip};
+use super::wide::{
+    MESSAGES_BEHIND, WIDE_BINS, WIDE_NODES, WideStrip, WideSums, add_messages, bytes_of_firsts,
+};
 use super::{BIN_NODES, num_bins};
 use crate::Error;
 use crate::memory::Memory;
@@ -24,14 +27,11 @@ use rayon::prelude::*;
 pub(crate) struct Partitioned {
     nodes: Nodes,
     partitions: Vec<Partition>,
-    bins: Vec<Vec<Targets>>,
-    contributions: Memory<f64>,
-    /// By partition, bin, and source. The first is nobody's: see [`add_messages`].
+    wide_bins: Vec<Vec<Targets>>,
+    /// By partition, wide bin, and source. The first is nobody's: see [`add_messages`].
     messages: Memory<f64>,
-    /// By partition, bin, and target.
+    /// By partition, wide bin, and target.
     hub_sums: Memory<f64>,
-    /// Score on dangling nodes of the scores loaded or left last.
-    dangling: f64,
 }
 
 /// What the first pass reads of all cells from one partition.
@@ -43,11 +43,12 @@ struct Partition {
     runs: Vec<Run>,
 }
 
-/// What the second pass reads of a strip.
+/// What the second pass reads of a wide strip.
 #[derive(Debug)]
 struct Targets {
     cells: Vec<TargetCell>,
     targets: Vec<u16>,
+    firsts: Vec<u8>,
     hub_targets: Vec<u16>,
 }
 
@@ -63,8 +64,9 @@ struct TargetCell {
 impl Partitioned {
     /// Takes all strips, ascending by bin, and the nodes.
     pub(crate) fn new(strips: Vec<Strip>, nodes: Nodes) -> Result<Self, Error> {
-        let num_nodes = nodes.len();
-        let partitions = partitions(&strips, num_bins(num_nodes));
+        let num_bins = num_bins(nodes.len());
+        let strips = widen(strips, num_bins);
+        let partitions = partitions(&strips, num_bins);
         let (mut num_messages, mut num_hubs) = (1, 0);
         // Of each partition, where the values of its next cell are.
         let mut places: Vec<(u64, u64)> = partitions
@@ -76,8 +78,7 @@ impl Partitioned {
                 place
             })
             .collect();
-        let mut bins: Vec<Vec<Targets>> = (0..num_bins(num_nodes)).map(|_| Vec::new()).collect();
-        for strip in strips {
+        let mut targets_of = |strip: WideStrip| {
             let cells = strip.cells.iter().map(|cell| {
                 let place = &mut places[cell.partition as usize];
                 let (first_message, first_hub) = *place;
@@ -90,20 +91,21 @@ impl Partitioned {
                     hubs: cell.hubs,
                 }
             });
-            bins[strip.bin as usize].push(Targets {
+            Targets {
                 cells: cells.collect(),
                 targets: strip.targets,
+                firsts: strip.firsts,
                 hub_targets: strip.hub_targets,
-            });
-        }
+            }
+        };
+        let of_bin = |strips: Vec<WideStrip>| strips.into_iter().map(&mut targets_of).collect();
+        let wide_bins = strips.into_iter().map(of_bin).collect();
         Ok(Partitioned {
-            contributions: Memory::zeros(nodes.sources.len(), "a ranking")?,
             messages: Memory::zeros(num_messages as usize + MESSAGES_BEHIND, "a ranking")?,
             hub_sums: Memory::zeros(num_hubs as usize, "a ranking")?,
             nodes,
             partitions,
-            bins,
-            dangling: 0.0,
+            wide_bins,
         })
     }
 
@@ -119,10 +121,12 @@ impl Partitioned {
         } = stream.totals;
         let bytes = [
             (stream.num_nodes, 8 + 1),
-            (stream.num_sources, 8 + 8),
-            (cells, size_of::<TargetCell>() as u64),
+            (stream.num_sources, Shares::BYTES),
+            // And a byte of `firsts` that is not full.
+            (cells, size_of::<TargetCell>() as u64 + 1),
             (sources, 8 + 2),
             (targets, 2),
+            (targets / 8, 1),
             (hubs, 8 + 2 + 4),
             (singles, 2),
             (runs, 4),
@@ -134,8 +138,8 @@ impl Partitioned {
         bytes.saturating_add(bytes / 5)
     }
 
-    /// The first pass.
-    fn send(&mut self) {
+    /// The first pass; returns the score on dangling nodes.
+    fn send(&mut self, scores: &[f64]) -> f64 {
         let (_, mut messages) = self.messages.split_at_mut(1);
         let mut hub_sums = &mut self.hub_sums[..];
         let tasks: Vec<_> = self
@@ -145,61 +149,61 @@ impl Partitioned {
             .map(|(bin, partition)| {
                 let own = split_front(&mut messages, partition.sources.len());
                 let own_sums = split_front(&mut hub_sums, partition.hubs.len());
-                (
-                    partition,
-                    &self.contributions[self.nodes.sources.of_bin(bin)],
-                    own,
-                    own_sums,
-                )
+                (bin, partition, own, own_sums)
             })
             .collect();
-        tasks.into_par_iter().for_each_init(
-            || vec![0.0; BIN_NODES + 1],
-            |running, (partition, contributions, messages, hub_sums)| {
-                partition.send(contributions, running, messages, hub_sums);
-            },
-        );
+        let nodes = &self.nodes;
+        let dangling: Vec<f64> = tasks
+            .into_par_iter()
+            .map_init(
+                || (Parted::default(), vec![0.0; BIN_NODES + 1]),
+                |(parted, running), (bin, partition, messages, hub_sums)| {
+                    let scores = &scores[nodes.of_bin(bin)];
+                    let (contributions, dangling) = nodes.contribute_bin(bin, scores, parted);
+                    partition.send(contributions, running, messages, hub_sums);
+                    dangling
+                },
+            )
+            .collect();
+        dangling.iter().sum()
     }
 
     /// The second pass; returns the L1 change.
-    fn receive(&mut self, scores: &mut [f64], jump: &Jump<'_>) -> f64 {
-        let base = jump.base(self.dangling);
-        let (messages, hub_sums) = (&self.messages, &self.hub_sums);
-        let mut contributions = &mut self.contributions[..];
-        let nodes = &self.nodes;
-        let tasks: Vec<_> = scores
-            .chunks_mut(BIN_NODES)
+    fn receive(&self, scores: &mut [f64], dangling: f64, jump: &Jump<'_>) -> f64 {
+        let base = jump.base(dangling);
+        let changes: Vec<[f64; WIDE_BINS]> = scores
+            .par_chunks_mut(WIDE_NODES)
+            .zip(&self.wide_bins)
             .enumerate()
-            .map(|(bin, scores)| {
-                let own = split_front(&mut contributions, nodes.sources.of_bin(bin).len());
-                (bin, scores, own)
-            })
-            .collect();
-        let bins = &self.bins;
-        let changes: Vec<BinChange> = tasks
-            .into_par_iter()
-            .map_init(BinSpace::default, |space, (bin, scores, contributions)| {
-                space.sums.fill(0.0);
-                for targets in &bins[bin] {
-                    targets.receive(messages, hub_sums, &mut space.sums);
+            .map_init(no_sums, |sums, (wide_bin, (scores, strips))| {
+                sums.fill(0.0);
+                for targets in strips {
+                    targets.receive(&self.messages, &self.hub_sums, sums);
                 }
-                nodes.update_bin(bin, space, scores, contributions, jump.damping, &base)
+                let mut changes = [0.0; WIDE_BINS];
+                let bins = sums.chunks(BIN_NODES).zip(scores.chunks_mut(BIN_NODES));
+                for (at, (sums, scores)) in bins.enumerate() {
+                    let bin = wide_bin * WIDE_BINS + at;
+                    changes[at] = self
+                        .nodes
+                        .update_bin(bin, sums, scores, jump.damping, &base);
+                }
+                changes
             })
             .collect();
-        self.dangling = changes.iter().map(|bin| bin.dangling).sum();
-        changes.iter().map(|bin| bin.change).sum()
+        changes.iter().flatten().sum()
     }
 }
 
 impl Kernel for Partitioned {
-    fn load(&mut self, scores: &[f64]) -> Result<(), Error> {
-        self.dangling = self.nodes.contribute(scores, &mut self.contributions);
+    /// Each iteration starts from the scores alone.
+    fn load(&mut self, _scores: &[f64]) -> Result<(), Error> {
         Ok(())
     }
 
     fn iterate(&mut self, scores: &mut [f64], jump: &Jump<'_>) -> Result<f64, Error> {
-        self.send();
-        Ok(self.receive(scores, jump))
+        let dangling = self.send(scores);
+        Ok(self.receive(scores, dangling, jump))
     }
 }
 
@@ -226,12 +230,15 @@ impl Partition {
 }
 
 impl Targets {
-    fn receive(&self, messages: &[f64], hub_sums: &[f64], sums: &mut Sums) {
-        let mut targets = self.targets.as_slice();
+    fn receive(&self, messages: &[f64], hub_sums: &[f64], sums: &mut WideSums) {
+        let (mut targets, mut firsts) = (self.targets.as_slice(), self.firsts.as_slice());
         for cell in &self.cells {
             let (of_cell, later) = targets.split_at(cell.targets as usize);
             targets = later;
-            add_messages(&messages[cell.first_message as usize - 1..], of_cell, sums);
+            let (own_firsts, later) = firsts.split_at(bytes_of_firsts(cell.targets));
+            firsts = later;
+            let messages = &messages[cell.first_message as usize - 1..];
+            add_messages(messages, of_cell, own_firsts, sums);
         }
         let mut hub_targets = self.hub_targets.iter();
         for cell in &self.cells {
@@ -240,23 +247,44 @@ impl Targets {
                 .iter()
                 .zip(&mut hub_targets)
             {
-                sums[usize::from(target) % BIN_NODES] += sum;
+                sums[usize::from(target)] += sum;
             }
         }
     }
 }
 
+/// Makes wide strips of all, by wide bin: of each bin the first, the second, and so on.
+fn widen(strips: Vec<Strip>, num_bins: usize) -> Vec<Vec<WideStrip>> {
+    let mut by_bin: Vec<[Vec<Strip>; WIDE_BINS]> = Vec::new();
+    by_bin.resize_with(num_bins.div_ceil(WIDE_BINS), Default::default);
+    for strip in strips {
+        let bin = strip.bin as usize;
+        by_bin[bin / WIDE_BINS][bin % WIDE_BINS].push(strip);
+    }
+    let wide = by_bin.into_par_iter().map(|strips| {
+        let most = strips.iter().map(Vec::len).max().unwrap_or(0);
+        let mut strips = strips.map(Vec::into_iter);
+        let next = |_| {
+            strips
+                .each_mut()
+                .map(|strips| strips.next().unwrap_or_default())
+        };
+        (0..most).map(next).map(WideStrip::of).collect()
+    });
+    wide.collect()
+}
+
 /// Puts together what the first pass reads of each partition.
-fn partitions(strips: &[Strip], num_partitions: usize) -> Vec<Partition> {
+fn partitions(strips: &[Vec<WideStrip>], num_partitions: usize) -> Vec<Partition> {
     // Where in the arrays of a strip each cell's values are.
     #[derive(Clone, Copy)]
     struct Place<'a> {
-        strip: &'a Strip,
+        strip: &'a WideStrip,
         cell: usize,
         at: [usize; 4],
     }
     let mut places: Vec<Vec<Place<'_>>> = vec![Vec::new(); num_partitions];
-    for strip in strips {
+    for strip in strips.iter().flatten() {
         let mut at = [0; 4];
         for (number, cell) in strip.cells.iter().enumerate() {
             places[cell.partition as usize].push(Place {
@@ -274,7 +302,7 @@ fn partitions(strips: &[Strip], num_partitions: usize) -> Vec<Partition> {
         .into_par_iter()
         .map(|places| {
             let mut partition = Partition::default();
-            let sum = |count: fn(&super::strip::Cell) -> u32| {
+            let sum = |count: fn(&Cell) -> u32| {
                 places
                     .iter()
                     .map(|place| count(&place.strip.cells[place.cell]) as usize)

@@ -1,30 +1,31 @@
 //! What is done once per node and iteration: sums to scores, scores to contributions.
 
+use super::shares::Shares;
 use super::sources::Sources;
 use super::strip::{FIRST, Hub, Run};
-use super::{BIN_NODES, bin_nodes, num_bins};
-use crate::Error;
-use crate::memory::Memory;
+use super::{BIN_NODES, bin_nodes};
 use crate::pagerank::Base;
-use rayon::prelude::*;
 
 /// Sums of a bin's nodes.
 pub(crate) type Sums = [f64; BIN_NODES];
 
-/// Memory to work on a bin with.
+/// Returns the sums of a bin, which are 0.
+pub(crate) fn no_sums<const NODES: usize>() -> Box<[f64; NODES]> {
+    vec![0.0; NODES].try_into().expect("of that length")
+}
+
+/// Scores of a bin's sources, put together, and of its other nodes.
 #[derive(Debug)]
-pub(crate) struct BinSpace {
-    pub(crate) sums: Box<Sums>,
-    /// The scores of its dangling nodes.
+pub(crate) struct Parted {
+    sources: Box<Sums>,
     dangling: Box<Sums>,
 }
 
-impl Default for BinSpace {
+impl Default for Parted {
     fn default() -> Self {
-        let zeros = || vec![0.0; BIN_NODES].try_into().expect("of that length");
-        BinSpace {
-            sums: zeros(),
-            dangling: zeros(),
+        Parted {
+            sources: no_sums(),
+            dangling: no_sums(),
         }
     }
 }
@@ -52,15 +53,6 @@ impl FourSums {
         let [a, b, c, d] = self.0;
         (a + c) + (b + d)
     }
-}
-
-/// What changed in a bin.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct BinChange {
-    /// L1.
-    pub(crate) change: f64,
-    /// Score on dangling nodes.
-    pub(crate) dangling: f64,
 }
 
 /// How many values must lie behind the last message: see [`add_messages`].
@@ -162,23 +154,17 @@ pub(crate) fn write_running_sums(contributions: &[f64], running: &mut [f64]) {
 pub(crate) struct Nodes {
     num_nodes: usize,
     pub(crate) sources: Sources,
-    /// Of each source 1 / its number of outgoing edges.
-    shares: Memory<f64>,
+    shares: Shares,
 }
 
 impl Nodes {
-    pub(crate) fn new(degrees: &[u32]) -> Result<Self, Error> {
-        let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
-        let mut shares = Memory::zeros(sources.len(), "a ranking")?;
-        let of_sources = degrees.iter().filter(|&&degree| degree > 0);
-        for (share, &degree) in shares.iter_mut().zip(of_sources) {
-            *share = 1.0 / f64::from(degree);
-        }
-        Ok(Nodes {
+    pub(crate) fn new(degrees: &[u32]) -> Self {
+        let of_sources = degrees.iter().copied().filter(|&degree| degree > 0);
+        Nodes {
             num_nodes: degrees.len(),
-            sources,
-            shares,
-        })
+            sources: Sources::new(degrees.len(), |node| degrees[node] > 0),
+            shares: Shares::new(of_sources),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -190,95 +176,67 @@ impl Nodes {
         bin_nodes(bin, self.num_nodes)
     }
 
-    /// Makes new scores of a bin's sums, and contributions of the scores. Leaves the sums without meaning.
+    /// Makes new scores of a bin's sums; returns the L1 change.
     pub(crate) fn update_bin(
         &self,
         bin: usize,
-        space: &mut BinSpace,
+        sums: &[f64],
         scores: &mut [f64],
-        contributions: &mut [f64],
         damping: f64,
         base: &Base<'_>,
-    ) -> BinChange {
+    ) -> f64 {
         let first = bin * BIN_NODES;
-        let sums = &mut space.sums[..];
-        let change = match base {
+        match base {
             Base::Same(base) => update_scores(sums, scores, |_, sum| damping * sum + base),
             base => update_scores(sums, scores, |at, sum| damping * sum + base.of(first + at)),
-        };
-        let dangling = self.contribute_bin(bin, space, contributions);
-        BinChange { change, dangling }
+        }
     }
 
-    /// Makes contributions of a bin's scores, which are in `space.sums`; returns the score on dangling nodes.
-    fn contribute_bin(&self, bin: usize, space: &mut BinSpace, contributions: &mut [f64]) -> f64 {
-        let (sums, dangling) = (&mut space.sums, &mut space.dangling);
-        let num_nodes = self.of_bin(bin).len();
-        let mut num_sources = 0;
-        for (word, mut bits) in self.sources.bits_of_bin(bin).enumerate() {
-            for at in word * 64..num_nodes.min(word * 64 + 64) {
+    /// Makes contributions of a bin's scores; returns them, and the score on dangling nodes.
+    pub(crate) fn contribute_bin<'a>(
+        &self,
+        bin: usize,
+        scores: &[f64],
+        parted: &'a mut Parted,
+    ) -> (&'a [f64], f64) {
+        let Parted { sources, dangling } = parted;
+        let (mut num_sources, mut num_dangling) = (0, 0);
+        for (scores, mut bits) in scores.chunks(64).zip(self.sources.bits_of_bin(bin)) {
+            for &score in scores {
                 // Which nodes dangle is not to be predicted, so that each is written as either, and the next
                 // over what it is not.
-                let score = sums[at];
-                sums[num_sources % BIN_NODES] = score;
-                dangling[(at - num_sources) % BIN_NODES] = score;
+                sources[num_sources % BIN_NODES] = score;
+                dangling[num_dangling % BIN_NODES] = score;
                 num_sources += (bits & 1) as usize;
+                num_dangling += (!bits & 1) as usize;
                 bits >>= 1;
             }
         }
-        let shares = &self.shares[self.sources.of_bin(bin)];
-        for ((contribution, score), share) in contributions.iter_mut().zip(&sums[..]).zip(shares) {
-            *contribution = score * share;
-        }
-        FourSums::of(&dangling[..num_nodes - num_sources])
-    }
-
-    /// Makes contributions of all scores; returns the score on dangling nodes.
-    pub(crate) fn contribute(&self, scores: &[f64], mut contributions: &mut [f64]) -> f64 {
-        let bins: Vec<_> = (0..num_bins(self.num_nodes))
-            .map(|bin| {
-                (
-                    bin,
-                    split_front(&mut contributions, self.sources.of_bin(bin).len()),
-                )
-            })
-            .collect();
-        let dangling: Vec<f64> = bins
-            .into_par_iter()
-            .map_init(BinSpace::default, |space, (bin, contributions)| {
-                let scores = &scores[self.of_bin(bin)];
-                space.sums[..scores.len()].copy_from_slice(scores);
-                self.contribute_bin(bin, space, contributions)
-            })
-            .collect();
-        dangling.iter().sum()
+        let contributions = &mut sources[..num_sources];
+        self.shares.apply(self.sources.of_bin(bin), contributions);
+        (contributions, FourSums::of(&dangling[..num_dangling]))
     }
 }
 
-/// Makes scores of sums, in both; returns the L1 change.
+/// Makes scores of sums; returns the L1 change.
 #[inline]
-fn update_scores(sums: &mut [f64], scores: &mut [f64], score: impl Fn(usize, f64) -> f64) -> f64 {
+fn update_scores(sums: &[f64], scores: &mut [f64], score: impl Fn(usize, f64) -> f64) -> f64 {
     let mut changes = FourSums::default();
     // Up to four nodes. Inlined with exactly four, the compiler makes vectors of it.
-    let mut few = |first: usize, sums: &mut [f64], scores: &mut [f64]| {
+    let mut few = |first: usize, sums: &[f64], scores: &mut [f64]| {
         for at in 0..sums.len() {
             let new = score(first + at, sums[at]);
             changes.0[at] += (new - scores[at]).abs();
             scores[at] = new;
-            sums[at] = new;
         }
     };
     let (num_nodes, whole) = (scores.len(), scores.len() / 4 * 4);
-    let mut sum_fours = sums[..num_nodes].chunks_exact_mut(4);
+    let mut sum_fours = sums[..num_nodes].chunks_exact(4);
     let mut score_fours = scores.chunks_exact_mut(4);
     for (four, (sums, scores)) in (&mut sum_fours).zip(&mut score_fours).enumerate() {
         few(4 * four, sums, scores);
     }
-    few(
-        whole,
-        sum_fours.into_remainder(),
-        score_fours.into_remainder(),
-    );
+    few(whole, sum_fours.remainder(), score_fours.into_remainder());
     changes.total()
 }
 

@@ -376,3 +376,10 @@ fn split_heads(edges: &[u32], targets: &mut Vec<u16>, heads: &mut Vec<u16>) {
     }));
     heads.truncate(count);
 }
+
+/// Takes the first values away from a slice.
+pub(super) fn take<'a, T>(values: &mut &'a [T], count: u32) -> &'a [T] {
+    let (front, back) = values.split_at(count as usize);
+    *values = back;
+    front
+}

@@ -111,7 +111,7 @@ fn edges_in_memory_are_counted_checked_and_interrupted() {
         .map(|&id| u64::from(id) + 1)
         .unwrap();
     assert_eq!(list().least_nodes(), least);
-    assert!(list().memory_bytes(NODES) > 18 * edges.len() as u64 + 64 * NODES);
+    assert!(list().memory_bytes(NODES) > 18 * edges.len() as u64 + 58 * NODES);
     let too_few = list().rank(least - 1, SelfLoops::Drop, &options, &mut || {
         ControlFlow::Continue(())
     });

@@ -464,12 +464,12 @@ fn memory_is_told_beforehand() {
     let mut options = PageRankOptions::default();
     assert_eq!(
         pagerank_memory_bytes(1_000_000_000, 250_000_000, &options),
-        18_250_000_000
+        16_750_000_000
     );
     options.accelerate = true;
     assert_eq!(
         pagerank_memory_bytes(1_000_000_000, 250_000_000, &options),
-        58_250_000_000
+        56_750_000_000
     );
     assert_eq!(harmonic_memory_bytes(1_000_000, 10), 2_066_000_000);
 }
