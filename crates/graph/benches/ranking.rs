@@ -3,11 +3,13 @@
 //!
 //! ```text
 //! cargo bench -p crawlrank-graph --bench ranking -- rank GRAPH|FILE.stream [--threads 2] [--iterations 6] [--memory 1000]
+//! cargo bench -p crawlrank-graph --bench ranking -- write GRAPH OUT.stream [--threads 1]
 //! cargo bench -p crawlrank-graph --bench ranking -- overlay GRAPH TILE COPIES OUT.stream
 //! ```
 //!
 //! `rank` prints the rate of an iteration, median and best; `--memory` (MB) below what the edges need makes it read
-//! them in each iteration. `overlay` writes the stream of a graph in which node `u` has its own links and those of
+//! them in each iteration. `write` makes the stream of a graph's arrays once more, to a file that must not be there
+//! yet, and says how long that takes: what a graph costs beyond its arrays. `overlay` writes the stream of a graph in which node `u` has its own links and those of
 //! the nodes one, two, ... `COPIES` - 1 tiles of `TILE` nodes before it: local structure stays, edges multiply.
 
 use crawlrank_graph::{Graph, PageRankOptions, Ranking, RankingStream};
@@ -23,25 +25,30 @@ fn main() -> Result<()> {
         .filter(|a| a != "--bench")
         .collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let option = |name: &str, default: u64| -> Result<u64> {
+        let at = words.iter().position(|&word| word == name);
+        Ok(at
+            .and_then(|at| words.get(at + 1))
+            .map_or(Ok(default), |value| value.parse())?)
+    };
+    let pool = || -> Result<rayon::ThreadPool> {
+        let threads = option("--threads", 0)? as usize;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        Ok(pool.build()?)
+    };
     match words.as_slice() {
-        ["rank", path, options @ ..] => {
-            let option = |name: &str, default: u64| -> Result<u64> {
-                let at = options.iter().position(|&word| word == name);
-                Ok(at
-                    .and_then(|at| options.get(at + 1))
-                    .map_or(Ok(default), |value| value.parse())?)
-            };
-            let threads = option("--threads", 0)? as usize;
+        ["rank", path, ..] => {
             let ranking = PageRankOptions {
                 tolerance: 0.0,
                 max_iterations: option("--iterations", 6)? as usize,
                 memory_bytes: option("--memory", u64::MAX / 1_000_000)? * 1_000_000,
                 ..PageRankOptions::default()
             };
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()?;
-            pool.install(|| rank(Path::new(path), &ranking))
+            pool()?.install(|| rank(Path::new(path), &ranking))
+        }
+        ["write", graph, out, ..] => {
+            let graph = Graph::open(graph)?;
+            pool()?.install(|| write(&graph, Path::new(out)))
         }
         ["overlay", graph, tile, copies, out] => overlay(
             &Graph::open(graph)?,
@@ -51,7 +58,7 @@ fn main() -> Result<()> {
         ),
         _ => {
             println!(
-                "skipped: say `rank PATH` or `overlay GRAPH TILE COPIES OUT`; benches/README.md has the commands"
+                "skipped: say `rank PATH`, `write GRAPH OUT` or `overlay GRAPH TILE COPIES OUT`; benches/README.md has the commands"
             );
             Ok(())
         }
@@ -112,6 +119,29 @@ fn peak_anonymous_bytes() -> u64 {
         .find_map(|line| line.strip_prefix("RssAnon:"));
     let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
+}
+
+fn write(graph: &Graph, out: &Path) -> Result<()> {
+    let begun = Instant::now();
+    let stream = RankingStream::write(
+        out,
+        graph.num_nodes(),
+        |node| graph.outgoing().degree(node) as u32,
+        |node, sources| {
+            sources.clear();
+            sources.extend_from_slice(graph.incoming().neighbors(node));
+        },
+        &mut |_| ControlFlow::Continue(()),
+    )?;
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{}: {} edges, {} bytes in {seconds:.2} s, {:.1} M edges/s",
+        out.display(),
+        stream.num_edges(),
+        stream.bytes(),
+        stream.num_edges() as f64 / seconds / 1e6
+    );
+    Ok(())
 }
 
 fn overlay(graph: &Graph, tile: u32, copies: u32, out: &Path) -> Result<()> {

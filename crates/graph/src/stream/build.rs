@@ -14,8 +14,8 @@ pub(crate) trait Incoming: Sync {
     /// Returns a node's number of outgoing edges.
     fn degree(&self, node: u32) -> Result<u32, Error>;
 
-    /// Makes of `list` the sources of a node's incoming edges, ascending.
-    fn read_list(&self, node: u32, list: &mut Vec<u32>) -> Result<(), Error>;
+    /// Returns the sources of a node's incoming edges, ascending; `buffer` is there to hold them.
+    fn list<'a>(&'a self, node: u32, buffer: &'a mut Vec<u32>) -> Result<&'a [u32], Error>;
 
     /// The error for a source that is out of order, or has no outgoing edges.
     fn bad_source(&self, node: u32, source: u32) -> Error;
@@ -31,7 +31,7 @@ pub(crate) fn out_degrees(edges: &impl Incoming) -> Result<Vec<u32>, Error> {
 #[derive(Debug, Default)]
 pub(crate) struct Workbench {
     builder: StripBuilder,
-    list: Vec<u32>,
+    buffer: Vec<u32>,
 }
 
 impl Workbench {
@@ -50,8 +50,7 @@ impl Workbench {
         self.builder.begin(sources);
         for (target, node) in nodes.enumerate() {
             let node = node as u32;
-            edges.read_list(node, &mut self.list)?;
-            let mut list = self.list.as_slice();
+            let mut list = edges.list(node, &mut self.buffer)?;
             while !list.is_empty() {
                 let (now, later) = list.split_at(left.min(list.len()));
                 let bad_here = |source| edges.bad_source(node, source);

@@ -65,26 +65,36 @@ pub(crate) fn encode(strip: &Strip, out: &mut Vec<u8>) {
 }
 
 fn encode_targets(targets: &[u16], out: &mut Vec<u8>) {
-    let begin = out.len();
-    out.push(GAPS);
-    let (mut first, mut last) = (0, 0);
-    for &target in targets {
-        let id = i32::from(target % FIRST);
-        match target / FIRST {
-            0 => put(out, ((id - last - 1) as u32) << 1),
-            _ => {
-                put(out, zigzag(id - first) << 1 | 1);
-                first = id;
-            }
-        }
-        last = id;
-    }
+    let bytes: usize = gaps(targets).map(varint_bytes).sum();
     // Gaps are slower to read.
-    if (out.len() - begin) * 5 > targets.len() * 2 * 4 {
-        out.truncate(begin);
+    if (1 + bytes) * 5 > targets.len() * 2 * 4 {
         out.push(PLAIN);
-        out.extend(targets.iter().flat_map(|target| target.to_le_bytes()));
+        let begin = out.len();
+        out.resize(begin + 2 * targets.len(), 0);
+        let pairs = out[begin..].chunks_exact_mut(2);
+        for (pair, target) in pairs.zip(targets) {
+            pair.copy_from_slice(&target.to_le_bytes());
+        }
+    } else {
+        out.push(GAPS);
+        out.reserve(bytes + VARINT_ROOM);
+        gaps(targets).for_each(|gap| put(out, gap));
     }
+}
+
+/// The targets of messages as numbers: the last bit says whether a message begins, and the others how far from the first
+/// of the one before it is, zigzag, or how far from the target before, less one.
+fn gaps(targets: &[u16]) -> impl Iterator<Item = u32> {
+    let (mut first, mut last) = (0, 0);
+    // Without branches, which every message would mispredict.
+    targets.iter().map(move |&target| {
+        let (id, is_first) = (i32::from(target % FIRST), target / FIRST == 1);
+        let jump = zigzag(id - first) << 1 | 1;
+        let gap = ((id - last - 1) as u32) << 1;
+        first = if is_first { id } else { first };
+        last = id;
+        if is_first { jump } else { gap }
+    })
 }
 
 /// Reads strips; its memory is reused.
@@ -412,8 +422,26 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What [`put`] needs behind what it writes.
+const VARINT_ROOM: usize = 4;
+
+/// The bytes of a varint below 2^21.
+fn varint_bytes(value: u32) -> usize {
+    1 + usize::from(value >= 1 << 7) + usize::from(value >= 1 << 14)
+}
+
 /// Writes a varint.
+#[inline]
 pub(super) fn put(out: &mut Vec<u8>, mut value: u32) {
+    if value < 1 << 21 {
+        // Nearly all. Without branches on the length: three groups of seven bits, and as many of them stay as there are.
+        let groups = value & 0x7f | (value << 1 & 0x7f00) | (value << 2 & 0x7f_0000);
+        let bytes = varint_bytes(value);
+        let more = 0x8080 >> (8 * (3 - bytes)) & 0x8080;
+        out.extend_from_slice(&(groups | more).to_le_bytes());
+        out.truncate(out.len() - (VARINT_ROOM - bytes));
+        return;
+    }
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -430,6 +458,7 @@ pub(super) fn get(bytes: &mut &[u8]) -> Option<u32> {
 }
 
 fn put_ascending(out: &mut Vec<u8>, ids: &[u16]) {
+    out.reserve(3 * ids.len() + VARINT_ROOM);
     let mut least = 0;
     for &id in ids {
         put(out, u32::from(id) - least);

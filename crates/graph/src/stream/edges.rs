@@ -296,12 +296,10 @@ impl Incoming for Lists {
         Ok(self.out_degrees[node as usize])
     }
 
-    fn read_list(&self, node: u32, list: &mut Vec<u32>) -> Result<(), Error> {
+    fn list<'a>(&'a self, node: u32, _buffer: &'a mut Vec<u32>) -> Result<&'a [u32], Error> {
         let BinLists { starts, sources } = &self.bins[node as usize / BIN_NODES];
         let at = node as usize % BIN_NODES;
-        list.clear();
-        list.extend_from_slice(&sources[starts[at] as usize..starts[at + 1] as usize]);
-        Ok(())
+        Ok(&sources[starts[at] as usize..starts[at + 1] as usize])
     }
 
     fn bad_source(&self, node: u32, source: u32) -> Error {

@@ -280,9 +280,9 @@ where
         Ok((self.degree)(node))
     }
 
-    fn read_list(&self, node: u32, list: &mut Vec<u32>) -> Result<(), Error> {
-        (self.read_list)(node, list);
-        Ok(())
+    fn list<'a>(&'a self, node: u32, buffer: &'a mut Vec<u32>) -> Result<&'a [u32], Error> {
+        (self.read_list)(node, buffer);
+        Ok(buffer)
     }
 
     fn bad_source(&self, node: u32, source: u32) -> Error {
@@ -339,10 +339,8 @@ impl Incoming for Graph {
         Ok(self.outgoing().list(node)?.targets.len() as u32)
     }
 
-    fn read_list(&self, node: u32, list: &mut Vec<u32>) -> Result<(), Error> {
-        list.clear();
-        list.extend_from_slice(self.incoming().list(node)?.targets);
-        Ok(())
+    fn list<'a>(&'a self, node: u32, _buffer: &'a mut Vec<u32>) -> Result<&'a [u32], Error> {
+        Ok(self.incoming().list(node)?.targets)
     }
 
     fn bad_source(&self, node: u32, source: u32) -> Error {

@@ -18,6 +18,9 @@ const SINGLE_COST: usize = 8;
 const RUN_COST: usize = 20;
 const HUB_COST: usize = 60;
 
+/// Sources of a partition that a hub has at least: it costs no less than one with a single run.
+const LEAST_HUB: usize = (HUB_COST + RUN_COST) / 10 + 1;
+
 /// Edges of a cell that are sorted by comparing: counting takes a pass over the counts, too.
 const SHORT_CELL: usize = 64;
 
@@ -162,22 +165,41 @@ impl StripBuilder {
     /// # Errors
     /// A source that is not above the one before it, or too large; others are found in [`finish`](Self::finish).
     pub(crate) fn push(&mut self, target: u16, list: &[u32], sources: &Sources) -> Result<(), u32> {
-        if let Some(pair) = list.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return Err(pair[1]);
+        // All pairs, also where one is bad: without a way out the compiler makes vectors of it.
+        let falls = |pair: &[u32]| pair[0] >= pair[1];
+        if list.windows(2).fold(false, |bad, pair| bad | falls(pair)) {
+            let pair = list.windows(2).find(|pair| falls(pair));
+            return Err(pair.expect("one falls")[1]);
         }
         let is_beyond = |node: &u32| partition_of(*node) as usize >= sources.num_bins();
         if let Some(&beyond) = list.last().filter(|last| is_beyond(last)) {
             return Err(beyond);
         }
+        let of_one =
+            |sources: &[u32]| partition_of(sources[0]) == partition_of(sources[LEAST_HUB - 1]);
+        let may_be_hub = list
+            .windows(LEAST_HUB)
+            .fold(false, |any, sources| any | of_one(sources));
+        match may_be_hub {
+            true => self.push_parts(target, list, sources)?,
+            false => {
+                let nodes = list.iter();
+                nodes.for_each(|&node| self.counts[partition_of(node) as usize + 2] += 1);
+                self.nodes.extend_from_slice(list);
+            }
+        }
+        self.lists.push((target, self.nodes.len() as u32));
+        Ok(())
+    }
+
+    /// Takes a target's sources partition by partition.
+    fn push_parts(&mut self, target: u16, list: &[u32], sources: &Sources) -> Result<(), u32> {
         let (mut at, mut taken) = (0, 0);
         while at < list.len() {
             let partition = partition_of(list[at]);
             let is_within = |node: &&u32| partition_of(**node) == partition;
             let len = 1 + list[at + 1..].iter().take_while(is_within).count();
-            // What a hub costs at least.
-            if len * 10 > HUB_COST + RUN_COST
-                && self.push_hub(partition, target, &list[at..at + len], sources)?
-            {
+            if len >= LEAST_HUB && self.push_hub(partition, target, &list[at..at + len], sources)? {
                 self.nodes.extend_from_slice(&list[taken..at]);
                 taken = at + len;
             } else {
@@ -186,7 +208,6 @@ impl StripBuilder {
             at += len;
         }
         self.nodes.extend_from_slice(&list[taken..]);
-        self.lists.push((target, self.nodes.len() as u32));
         Ok(())
     }
 
