@@ -209,8 +209,14 @@ mod tests {
         builder.finish(bin, &sources).unwrap()
     }
 
-    /// The edges of messages as (partition, source, target), and what hubs of each partition hold.
-    fn parts(wide: &WideStrip) -> (Vec<(u32, u16, u16)>, Vec<(u32, u16, Vec<u16>, Vec<Run>)>) {
+    /// Partition, source, target.
+    type Edge = (u32, u16, u16);
+
+    /// Partition, target, and what it holds.
+    type WholeHub = (u32, u16, Vec<u16>, Vec<Run>);
+
+    /// The edges of messages, and the hubs.
+    fn parts(wide: &WideStrip) -> (Vec<Edge>, Vec<WholeHub>) {
         let (mut messages, mut hubs) = (Vec::new(), Vec::new());
         let (mut sources, mut targets) = (wide.sources.as_slice(), wide.targets.as_slice());
         let mut firsts = wide.firsts.as_slice();
@@ -248,7 +254,7 @@ mod tests {
             let (low_messages, low_hubs) = alone([low.clone(), Strip::default()]);
             let (high_messages, high_hubs) = alone([Strip::default(), high.clone()]);
             let is_low = |target: u16| usize::from(target) < BIN_NODES;
-            let of_low = |edge: &&(u32, u16, u16)| is_low(edge.2);
+            let of_low = |edge: &&Edge| is_low(edge.2);
             assert_eq!(messages.iter().filter(of_low).count(), low_messages.len());
             assert!(messages.iter().filter(of_low).eq(&low_messages));
             assert!(
