@@ -3,6 +3,7 @@
 mod adjacency;
 mod array;
 mod builder;
+mod by_target;
 mod checkpoint;
 mod column;
 mod components;

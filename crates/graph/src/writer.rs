@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::array::{ArrayInfo, ArrayWriter, Element};
+use crate::by_target::Lists;
 use crate::graph::{Graph, OneWayGraph};
 use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, layout};
 use crate::merge::Tick;
@@ -305,6 +306,21 @@ impl AdjacencyWriter {
         self.targets.extend_of(edges, |edge| edge.second())?;
         match &mut self.pages {
             Some(pages) => pages.extend_of(edges, |edge| edge.pages()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the lists of the next nodes, or more of the last ones.
+    pub(crate) fn extend_lists(&mut self, lists: &Lists, tick: &mut Tick<'_>) -> Result<(), Error> {
+        tick.edges((lists.lengths.len() + lists.sources.len()) as u64)?;
+        let mut start = self.targets.len();
+        for &length in &lists.lengths {
+            self.offsets.push(start)?;
+            start += u64::from(length);
+        }
+        self.targets.extend(&lists.sources)?;
+        match &mut self.pages {
+            Some(pages) => pages.extend(&lists.pages),
             None => Ok(()),
         }
     }
