@@ -410,6 +410,7 @@ mod tests {
     use crate::merge::Tick;
     use crate::parts::for_parts;
     use proptest::prelude::*;
+    use std::os::unix::fs::FileExt;
 
     /// A graph's lists: offsets, targets, pages.
     struct Outgoing {
@@ -528,7 +529,8 @@ mod tests {
             let at = crate::mix64(flipped) as usize % bytes.len();
             bytes[at] ^= 1;
             // In place: it is mapped.
-            std::fs::write(&path, bytes).unwrap();
+            let file = File::options().write(true).open(&path).unwrap();
+            file.write_all_at(&bytes[at..=at], at as u64).unwrap();
             match by_target.finish(&mut |_| Ok(())) {
                 Err(Error::DamagedRun {
                     path: named,

@@ -124,7 +124,7 @@ fn fold_names(
         }
         start = end;
     }
-    let len = new_ids.finish(false)?.len;
+    let len = new_ids.finish()?.len;
     Ok((Array::open(&dir, "new_ids", len)?, maps.num_nodes()))
 }
 
@@ -267,7 +267,7 @@ impl<'a> Chunks<'a> {
         if !self.local_ids.is_empty() {
             self.write_chunk(scratch)?;
         }
-        self.ids.finish(false)?;
+        self.ids.finish()?;
         Ok((self.done, self.paths))
     }
 }

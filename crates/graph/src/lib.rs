@@ -30,6 +30,7 @@ mod positions;
 mod pull;
 mod sorter;
 mod stream;
+mod syncer;
 mod transpose;
 mod verify;
 mod writer;

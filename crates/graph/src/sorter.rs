@@ -241,20 +241,41 @@ impl<R: Record> Sorter<R> {
             ranges.into_iter(),
             || (),
             |(), (low, high)| {
-                let mut records: Vec<R> = Vec::new();
-                for run in &runs {
-                    run.read(low, high, &mut records)?;
-                }
-                // The sort of the standard library finds the runs and merges them.
-                if runs.len() > 1 {
-                    records.sort();
-                    combine_sorted(&mut records)?;
-                }
+                let lists = runs.iter().map(|run| run.read(low, high));
+                let mut records = merged(lists.collect::<Result<_, Error>>()?);
+                combine_sorted(&mut records)?;
                 Ok(records)
             },
             &mut |records: Vec<R>| each(&records),
         )
     }
+}
+
+/// Merges sorted lists, two at a time.
+fn merged<R: Record>(mut lists: Vec<Vec<R>>) -> Vec<R> {
+    while lists.len() > 1 {
+        let pairs = lists.chunks(2).map(|pair| match pair {
+            [a, b] => merged_two(a, b),
+            rest => rest.concat(),
+        });
+        lists = pairs.collect();
+    }
+    lists.pop().unwrap_or_default()
+}
+
+/// Which one is next is not foreseeable, so nothing branches on it.
+fn merged_two<R: Record>(a: &[R], b: &[R]) -> Vec<R> {
+    let mut all = Vec::with_capacity(a.len() + b.len());
+    let (mut i, mut j) = (0, 0);
+    while let (Some(&x), Some(&y)) = (a.get(i), b.get(j)) {
+        let is_first = x.key() <= y.key();
+        all.push(if is_first { x } else { y });
+        i += usize::from(is_first);
+        j += usize::from(!is_first);
+    }
+    all.extend_from_slice(&a[i..]);
+    all.extend_from_slice(&b[j..]);
+    all
 }
 
 /// Cuts all keys into ranges that hold about `wanted` records each.

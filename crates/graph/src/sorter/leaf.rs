@@ -9,6 +9,9 @@ const MOST_BITS: u32 = 11;
 const MOST_DIGITS: usize = (64 / MOST_BITS + 1) as usize;
 const VALUES: usize = 1 << MOST_BITS;
 
+/// How far ahead records are looked at.
+const SLICES_AHEAD: usize = 2;
+
 /// Keys with the bits between their halves that never vary left out: fewer digits to sort, and small differences.
 #[derive(Clone, Copy)]
 pub(super) struct Squeeze(pub(super) u32);
@@ -122,7 +125,15 @@ fn count<R: Record, const DIGITS: usize>(
 ) {
     let mask = (1usize << each) - 1;
     counts.iter_mut().for_each(|count| count.fill(0));
+    // Slices lie far from each other: a look at a later one brings it into the cache.
+    let mut ahead = leaf.slices().skip(SLICES_AHEAD);
+    let mut seen = 0;
     for slice in leaf.slices() {
+        let lines = ahead
+            .next()
+            .into_iter()
+            .flat_map(|slice| slice.iter().step_by(64 / size_of::<R>()));
+        seen |= lines.fold(0, |seen, record| seen | record.key());
         for record in slice {
             let key = squeeze.squeeze(record.key());
             for (digit, count) in counts.iter_mut().enumerate() {
@@ -132,6 +143,7 @@ fn count<R: Record, const DIGITS: usize>(
             }
         }
     }
+    std::hint::black_box(seen);
 }
 
 /// Puts records where the values of a digit have their places.
