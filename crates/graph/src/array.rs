@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::mapping::Mapping;
+use crate::syncer::Sync;
 use bytemuck::Pod;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -22,8 +23,11 @@ pub(crate) const BLOCK_BYTES: usize = 1 << 20;
 /// What a writer holds in memory; divides [`BLOCK_BYTES`].
 pub(crate) const BUFFER_BYTES: usize = 1 << 18;
 
+/// Bytes after which the disk is asked to write what there is.
+const SYNC_BYTES: u64 = 64 << 20;
+
 /// A number that an array can hold.
-pub(crate) trait Element: Pod + Send + Sync {
+pub(crate) trait Element: Pod + Send + std::marker::Sync {
     /// NumPy's name for it.
     const DTYPE: &'static str;
 }
@@ -79,6 +83,9 @@ pub(crate) struct ArrayWriter<T> {
     hasher: Box<Xxh3>,
     in_block: usize,
     checksums: Vec<u64>,
+    /// For arrays that are to be on the disk in the end.
+    sync: Option<Sync>,
+    not_synced: u64,
 }
 
 impl<T: Element> ArrayWriter<T> {
@@ -100,7 +107,19 @@ impl<T: Element> ArrayWriter<T> {
             hasher: Box::new(Xxh3::with_seed(block_seed(name, 0))),
             in_block: 0,
             checksums: Vec::new(),
+            sync: None,
+            not_synced: 0,
         })
+    }
+
+    /// As [`create`](Self::create), for an array that the disk has when that of `sync` is finished.
+    pub(crate) fn create_durable(
+        dir: &Path,
+        name: &'static str,
+        sync: Option<Sync>,
+    ) -> Result<Self, Error> {
+        let writer = Self::create(dir, name)?;
+        Ok(ArrayWriter { sync, ..writer })
     }
 
     #[inline]
@@ -135,6 +154,12 @@ impl<T: Element> ArrayWriter<T> {
             if self.buffer.len() == Self::BUFFER {
                 self.flush()?;
             }
+            if self.buffer.is_empty() && values.len() >= Self::BUFFER {
+                let (now, later) = values.split_at(Self::BUFFER);
+                self.write(now)?;
+                values = later;
+                continue;
+            }
             let room = Self::BUFFER - self.buffer.len();
             let (now, later) = values.split_at(room.min(values.len()));
             self.buffer.extend_from_slice(now);
@@ -149,7 +174,16 @@ impl<T: Element> ArrayWriter<T> {
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        let bytes: &[u8] = bytemuck::cast_slice(&self.buffer);
+        let mut values = std::mem::take(&mut self.buffer);
+        self.write(&values)?;
+        values.clear();
+        self.buffer = values;
+        Ok(())
+    }
+
+    /// Writes a whole buffer, or the last values.
+    fn write(&mut self, values: &[T]) -> Result<(), Error> {
+        let bytes: &[u8] = bytemuck::cast_slice(values);
         self.file
             .write_all(bytes)
             .map_err(Error::io(&self.path, "write"))?;
@@ -159,8 +193,22 @@ impl<T: Element> ArrayWriter<T> {
         if self.in_block == BLOCK_BYTES {
             self.end_block();
         }
-        self.len += self.buffer.len() as u64;
-        self.buffer.clear();
+        self.len += values.len() as u64;
+        self.not_synced += bytes.len() as u64;
+        if self.not_synced >= SYNC_BYTES {
+            self.not_synced = 0;
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        let Some(sync) = &self.sync else {
+            return Ok(());
+        };
+        let file = self.file.try_clone();
+        let file = file.map_err(Error::io(&self.path, "open again"))?;
+        sync.sync(&self.path, file);
         Ok(())
     }
 
@@ -171,8 +219,8 @@ impl<T: Element> ArrayWriter<T> {
         self.in_block = 0;
     }
 
-    /// Writes the header; with `durable`, does not return before the disk has everything.
-    pub(crate) fn finish(mut self, durable: bool) -> Result<ArrayInfo, Error> {
+    /// Writes the header.
+    pub(crate) fn finish(mut self) -> Result<ArrayInfo, Error> {
         self.flush()?;
         if self.in_block > 0 {
             self.end_block();
@@ -182,11 +230,7 @@ impl<T: Element> ArrayWriter<T> {
             .seek(SeekFrom::Start(0))
             .and_then(|_| self.file.write_all(&header))
             .map_err(Error::io(&self.path, "write"))?;
-        if durable {
-            self.file
-                .sync_all()
-                .map_err(Error::io(&self.path, "sync"))?;
-        }
+        self.sync()?;
         Ok(ArrayInfo {
             name: self.name,
             dtype: T::DTYPE,
@@ -297,7 +341,7 @@ mod tests {
             for &value in back {
                 writer.push(value).unwrap();
             }
-            let info = writer.finish(false).unwrap();
+            let info = writer.finish().unwrap();
             let array = Array::<u32>::open(dir.path(), name, len as u64).unwrap();
             assert_eq!(array.as_slice(), values);
             let checksums: Vec<u64> = array

@@ -12,7 +12,7 @@ use crate::interner::{Interner, SORT_BYTES_PER_NAME};
 use crate::manifest::Flags;
 use crate::merge::{Progress, Tick, merge_names};
 use crate::names::MAX_NAME_BYTES;
-use crate::parts::{Part, for_parts};
+use crate::parts::{Most, Part, for_parts};
 use crate::sorter::{Record, Sorter};
 use crate::transpose::write_incoming;
 use crate::writer::{AdjacencyWriter, Direction, GraphWriter, NamesWriter, Scratch, work_bytes};
@@ -124,7 +124,7 @@ fn fold_names(
         }
         start = end;
     }
-    let len = new_ids.finish(false)?.len;
+    let len = new_ids.finish()?.len;
     Ok((Array::open(&dir, "new_ids", len)?, maps.num_nodes()))
 }
 
@@ -267,7 +267,7 @@ impl<'a> Chunks<'a> {
         if !self.local_ids.is_empty() {
             self.write_chunk(scratch)?;
         }
-        self.ids.finish(false)?;
+        self.ids.finish()?;
         Ok((self.done, self.paths))
     }
 }
@@ -283,7 +283,11 @@ fn fold_edges<R: Record>(
 ) -> Result<u64, Error> {
     let edges = graph.outgoing();
     let mut sorter = Sorter::<R>::new(tmp, work_bytes(options.memory_bytes));
-    for_parts(edges, tick, &mut |parts| {
+    let most = Most {
+        nodes: u32::MAX,
+        edges: sorter.most_in_part(),
+    };
+    for_parts(edges, most, tick, &mut |parts| {
         sorter.extend(parts, |part: &Part, records| {
             part.each(edges, |source, target, pages| {
                 let new_source = new_ids[source as usize];

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::graph::Graph;
 use crate::manifest::{Flags, MAX_NODES};
 use crate::merge::{Progress, SelfLoops, Tick};
-use crate::sorter::{Kept, MOST_IN_PART, Record, Sorter, Start};
+use crate::sorter::{Kept, Record, Sorter, Start};
 use crate::transpose::write_incoming;
 use crate::writer::{
     AdjacencyWriter, Direction, GraphWriter, check_free, check_num_nodes, checked_num_nodes,
@@ -148,7 +148,7 @@ impl IdGraphBuilder {
         let edges = &edges[skipped as usize..];
         let least_nodes = AtomicU64::new(self.least_nodes);
         let kept_nodes = self.kept.as_ref().map(|kept| &kept.least_nodes);
-        let parts: Vec<&[[u32; 2]]> = edges.chunks(MOST_IN_PART).collect();
+        let parts: Vec<&[[u32; 2]]> = edges.chunks(self.sorter.most_in_part()).collect();
         self.sorter.extend(&parts, |part, records| {
             let largest = part
                 .iter()

@@ -3,6 +3,7 @@
 mod adjacency;
 mod array;
 mod builder;
+mod by_target;
 mod checkpoint;
 mod column;
 mod components;
@@ -29,6 +30,7 @@ mod positions;
 mod pull;
 mod sorter;
 mod stream;
+mod syncer;
 mod transpose;
 mod verify;
 mod writer;

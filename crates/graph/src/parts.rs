@@ -3,13 +3,12 @@
 use crate::Error;
 use crate::adjacency::Adjacency;
 use crate::merge::Tick;
-use crate::sorter::MOST_IN_PART;
 use std::ops::Range;
 
 /// Parts that are handed out at once.
 const TOGETHER: usize = 256;
 
-/// Edges of consecutive nodes, or some of those of one node; at most [`MOST_IN_PART`].
+/// Edges of consecutive nodes, or some of those of one node; at most as many as were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     nodes: Range<u32>,
@@ -18,6 +17,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// The first node that has edges here.
+    pub(crate) fn first_node(&self) -> u32 {
+        self.nodes.start
+    }
+
     /// Calls `each` with source, target and pages of each edge in order.
     #[inline]
     pub(crate) fn each(
@@ -25,28 +29,46 @@ impl Part {
         edges: Adjacency<'_>,
         mut each: impl FnMut(u32, u32, u32) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.each_list(edges, |source, targets, pages| match pages {
+            Some(pages) => (targets.iter().zip(pages))
+                .try_for_each(|(&target, &pages)| each(source, target, pages)),
+            None => targets
+                .iter()
+                .try_for_each(|&target| each(source, target, 1)),
+        })
+    }
+
+    /// Calls `each` with every source, its targets and their pages, if there are any, in order.
+    #[inline]
+    pub(crate) fn each_list(
+        &self,
+        edges: Adjacency<'_>,
+        mut each: impl FnMut(u32, &[u32], Option<&[u32]>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         for source in self.nodes.clone() {
             let list = edges.list(source)?;
             let places = match source == self.nodes.start {
                 true => self.places.clone(),
                 false => 0..list.targets.len(),
             };
-            let targets = &list.targets[places.clone()];
-            match list.pages {
-                Some(pages) => (targets.iter().zip(&pages[places]))
-                    .try_for_each(|(&target, &pages)| each(source, target, pages))?,
-                None => targets
-                    .iter()
-                    .try_for_each(|&target| each(source, target, 1))?,
-            }
+            let pages = list.pages.map(|pages| &pages[places.clone()]);
+            each(source, &list.targets[places], pages)?;
         }
         Ok(())
     }
 }
 
+/// The most that a part may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    pub(crate) nodes: u32,
+    pub(crate) edges: usize,
+}
+
 /// Calls `take` with all edges in order, some parts at a time.
 pub(crate) fn for_parts(
     edges: Adjacency<'_>,
+    most: Most,
     tick: &mut Tick<'_>,
     take: &mut impl FnMut(&[Part]) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -68,7 +90,7 @@ pub(crate) fn for_parts(
             continue;
         }
         if let Some((part, edges)) = &mut begun {
-            if *edges + len <= MOST_IN_PART {
+            if *edges + len <= most.edges && node - part.nodes.start < most.nodes {
                 part.nodes.end = node + 1;
                 *edges += len;
                 continue;
@@ -78,8 +100,8 @@ pub(crate) fn for_parts(
             add(part, &mut parts)?;
         }
         let mut start = 0;
-        while len - start > MOST_IN_PART {
-            let places = start..start + MOST_IN_PART;
+        while len - start > most.edges {
+            let places = start..start + most.edges;
             start = places.end;
             let nodes = node..node + 1;
             add(Part { nodes, places }, &mut parts)?;

@@ -1,10 +1,10 @@
 //! Sorts edges that need not fit in memory, on all threads.
 //!
-//! Edges are split by the leading bits of their keys as they come ([`buckets`]). When memory is full, each bucket is sorted
-//! in cache ([`leaf`]) and written to a run ([`run`]); in the end the runs are merged by ranges of keys, which threads merge
-//! independently. What comes out is in order of keys, each once, and depends on neither threads nor memory.
+//! Edges are dealt out by the leading bits of their keys as they come ([`chunks`]). When memory is full, each bucket is
+//! sorted in cache ([`leaf`]) and written to a run ([`run`]); in the end the runs are merged by ranges of keys, which threads
+//! merge independently. What comes out is in order of keys, each once, and depends on neither threads nor memory.
 
-mod buckets;
+mod chunks;
 mod kept;
 mod leaf;
 mod record;
@@ -15,7 +15,7 @@ pub use self::kept::Start;
 pub(crate) use self::kept::Kept;
 pub(crate) use self::record::{Record, add_pages, sort_and_combine};
 
-use self::buckets::{Buckets, Extent, Leaves, PART, Split};
+use self::chunks::{Chunks, MOST_IN_CHUNK};
 use self::leaf::{Sort, Squeeze};
 use self::record::combine_sorted;
 use self::run::{MOST_IN_BLOCK, Run, RunWriter, encode};
@@ -26,24 +26,21 @@ use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Most buckets of the first split: more would leave too little of a part for each.
+/// Most buckets of the first digit: more would leave too little of a chunk for each.
 const MOST_BUCKET_BITS: u32 = 11;
 
-/// Most records of a part in [`Sorter::extend`].
-pub(crate) const MOST_IN_PART: usize = PART;
+/// So many records of a bucket are sorted in a core's second cache.
+const LEAF_BITS: u32 = 15;
 
-/// Parts that are split at once, for each thread.
-const PARTS_PER_THREAD: usize = 8;
+/// Parts that are dealt out at once, for each thread.
+const PARTS_PER_THREAD: usize = 2;
 
 /// Takes edges in any order and gives them back sorted, each once.
 pub(crate) struct Sorter<R> {
-    buckets: Buckets<R>,
-    bucket_bits: u32,
+    chunks: Chunks<R>,
     capacity: usize,
     work_bytes: usize,
     pending: Vec<R>,
-    splits: Vec<Split<R>>,
-    seconds_ascend: bool,
     runs: Runs,
     pushed: u64,
 }
@@ -83,30 +80,19 @@ impl Runs {
 impl<R: Record> Sorter<R> {
     /// Sorts within `work_bytes` of memory.
     pub(crate) fn new(tmp: &Path, work_bytes: usize) -> Self {
-        // The rest is for what is being split, for the ends of buckets and for sorting leaves.
+        // The rest is for what is being dealt out, for results in flight and for sorting leaves.
         let capacity = (work_bytes / 8 * 7 / size_of::<R>()).max(2);
-        let bucket_bits = (capacity / PART * 2).max(1).ilog2().min(MOST_BUCKET_BITS);
+        let bucket_bits = (capacity >> LEAF_BITS).max(1).ilog2().min(MOST_BUCKET_BITS);
         Sorter {
-            buckets: Buckets::new(bucket_bits, capacity),
-            bucket_bits,
+            chunks: Chunks::new(bucket_bits),
             capacity,
             work_bytes,
             pending: Vec::new(),
-            splits: Vec::new(),
-            seconds_ascend: false,
             runs: Runs {
                 place: Place::Scratch(Scratch::new(tmp)),
                 paths: Vec::new(),
             },
             pushed: 0,
-        }
-    }
-
-    /// As [`new`](Self::new), for edges that come in order of their second ids: less is left to sort.
-    pub(crate) fn by_first(tmp: &Path, work_bytes: usize) -> Self {
-        Sorter {
-            seconds_ascend: true,
-            ..Self::new(tmp, work_bytes)
         }
     }
 
@@ -132,29 +118,39 @@ impl<R: Record> Sorter<R> {
         }
     }
 
+    /// Most records of a part in [`extend`](Self::extend).
+    pub(crate) fn most_in_part(&self) -> usize {
+        (self.capacity / 8).clamp(1, MOST_IN_CHUNK)
+    }
+
     fn batch(&self) -> usize {
-        (self.capacity / 8).clamp(1, PART * 4)
+        self.most_in_part() * self.parts_together()
+    }
+
+    /// Parts are filled in some of the memory that records do not take.
+    fn parts_together(&self) -> usize {
+        let most = self.capacity / 16 / self.most_in_part();
+        most.clamp(1, PARTS_PER_THREAD * rayon::current_num_threads())
     }
 
     #[cold]
     fn split_pending(&mut self) -> Result<(), Error> {
         let pending = std::mem::take(&mut self.pending);
-        let parts: Vec<&[R]> = pending.chunks(PART).collect();
-        self.split(&parts)?;
+        let parts: Vec<&[R]> = pending.chunks(self.most_in_part()).collect();
+        self.take(&parts)?;
         self.pending = pending;
         self.pending.clear();
         Ok(())
     }
 
-    /// Adds what `fill` makes of each part, in order: at most [`PART`] records.
+    /// Adds what `fill` makes of each part, in order: at most [`most_in_part`](Self::most_in_part) records.
     pub(crate) fn extend<P: Sync>(
         &mut self,
         parts: &[P],
         fill: impl Fn(&P, &mut Vec<R>) -> Result<(), Error> + Sync,
     ) -> Result<(), Error> {
         self.split_pending()?;
-        let most = (self.capacity / 8 / PART).max(1);
-        let together = most.min(PARTS_PER_THREAD * rayon::current_num_threads());
+        let together = self.parts_together();
         let mut filled: Vec<Vec<R>> = Vec::new();
         filled.resize_with(together.min(parts.len()), Vec::new);
         for parts in parts.chunks(together) {
@@ -166,22 +162,17 @@ impl<R: Record> Sorter<R> {
                     fill(part, records)
                 })?;
             let slices: Vec<&[R]> = filled[..parts.len()].iter().map(Vec::as_slice).collect();
-            self.split(&slices)?;
+            self.take(&slices)?;
         }
         Ok(())
     }
 
-    fn split(&mut self, parts: &[&[R]]) -> Result<(), Error> {
+    fn take(&mut self, parts: &[&[R]]) -> Result<(), Error> {
         let records = parts.iter().map(|part| part.len()).sum::<usize>();
-        if self.buckets.len() + records > self.capacity {
+        if self.chunks.len() + records > self.capacity {
             self.spill()?;
         }
-        let extent = parts
-            .par_iter()
-            .map(|part| Extent::of(part))
-            .reduce(Extent::default, Extent::and);
-        self.buckets.widen(extent);
-        self.buckets.extend(parts, &mut self.splits);
+        self.chunks.extend(parts);
         self.pushed += records as u64;
         Ok(())
     }
@@ -191,34 +182,31 @@ impl<R: Record> Sorter<R> {
         self.pushed + self.pending.len() as u64
     }
 
-    /// Takes what is in memory, in order of keys.
-    fn leaves(&mut self) -> (Leaves<R>, Extent) {
-        let empty = Buckets::new(self.bucket_bits, self.capacity);
-        let buckets = std::mem::replace(&mut self.buckets, empty);
-        let extent = buckets.extent();
-        let most = (self.capacity / 16).clamp(1 << 10, 4 * PART);
-        (Leaves::new(buckets, most), extent)
+    /// Most records of a leaf.
+    fn most_in_leaf(&self) -> usize {
+        (self.capacity / 16).clamp(1 << 10, 8 << LEAF_BITS)
     }
 
     /// Writes what is in memory as a run.
     fn spill(&mut self) -> Result<(), Error> {
-        if self.buckets.len() == 0 {
+        if self.chunks.len() == 0 {
             return Ok(());
         }
-        let seconds_ascend = self.seconds_ascend;
-        let (leaves, extent) = self.leaves();
+        let extent = self.chunks.extent();
         let squeeze = Squeeze::of(extent);
         let path = self.runs.next_path()?;
         let mut run = RunWriter::create(path.clone())?;
+        let most = self.most_in_leaf();
         in_order(
-            leaves,
+            self.chunks.leaves(most),
             <(Sort<R>, Vec<u8>)>::default,
             |(sort, buffer), leaf| {
-                let records = sort.sort(&leaf, extent, seconds_ascend)?;
+                let records = sort.sort(&leaf, extent)?;
                 Ok(encode(records, squeeze, buffer))
             },
             &mut |encoded| run.push(encoded),
         )?;
+        self.chunks.clear();
         let bytes = run.finish(squeeze)?;
         self.runs.add(path, bytes, self.pushed)
     }
@@ -231,41 +219,63 @@ impl<R: Record> Sorter<R> {
         self.split_pending()?;
         self.pending = Vec::new();
         if self.runs.paths.is_empty() {
-            let seconds_ascend = self.seconds_ascend;
-            let (leaves, extent) = self.leaves();
+            let extent = self.chunks.extent();
+            let most = self.most_in_leaf();
             return in_order(
-                leaves,
+                self.chunks.leaves(most),
                 Sort::default,
-                |sort, leaf| Ok(sort.sort(&leaf, extent, seconds_ascend)?.to_vec()),
+                |sort, leaf| Ok(sort.sort(&leaf, extent)?.to_vec()),
                 &mut |records: Vec<R>| each(&records),
             );
         }
         self.spill()?;
-        self.splits = Vec::new();
+        // What is merged takes the memory.
+        self.chunks = Chunks::new(0);
         let runs = self.runs.paths.iter().map(|path| Run::open(path));
         let runs = runs.collect::<Result<Vec<Run>, Error>>()?;
         let in_flight = 4 * ITEMS_PER_THREAD * rayon::current_num_threads();
         let most = self.work_bytes / size_of::<R>() / in_flight;
-        let wanted = (4 * runs.len() * MOST_IN_BLOCK).max(4 * PART);
+        let wanted = (4 * runs.len() * MOST_IN_BLOCK).max(8 << LEAF_BITS);
         let ranges = ranges(&runs, wanted.min(most).max(1));
         in_order(
             ranges.into_iter(),
             || (),
             |(), (low, high)| {
-                let mut records: Vec<R> = Vec::new();
-                for run in &runs {
-                    run.read(low, high, &mut records)?;
-                }
-                // The sort of the standard library finds the runs and merges them.
-                if runs.len() > 1 {
-                    records.sort();
-                    combine_sorted(&mut records)?;
-                }
+                let lists = runs.iter().map(|run| run.read(low, high));
+                let mut records = merged(lists.collect::<Result<_, Error>>()?);
+                combine_sorted(&mut records)?;
                 Ok(records)
             },
             &mut |records: Vec<R>| each(&records),
         )
     }
+}
+
+/// Merges sorted lists, two at a time.
+fn merged<R: Record>(mut lists: Vec<Vec<R>>) -> Vec<R> {
+    while lists.len() > 1 {
+        let pairs = lists.chunks(2).map(|pair| match pair {
+            [a, b] => merged_two(a, b),
+            rest => rest.concat(),
+        });
+        lists = pairs.collect();
+    }
+    lists.pop().unwrap_or_default()
+}
+
+/// Which one is next is not foreseeable, so nothing branches on it.
+fn merged_two<R: Record>(a: &[R], b: &[R]) -> Vec<R> {
+    let mut all = Vec::with_capacity(a.len() + b.len());
+    let (mut i, mut j) = (0, 0);
+    while let (Some(&x), Some(&y)) = (a.get(i), b.get(j)) {
+        let is_first = x.key() <= y.key();
+        all.push(if is_first { x } else { y });
+        i += usize::from(is_first);
+        j += usize::from(!is_first);
+    }
+    all.extend_from_slice(&a[i..]);
+    all.extend_from_slice(&b[j..]);
+    all
 }
 
 /// Cuts all keys into ranges that hold about `wanted` records each.
@@ -316,7 +326,7 @@ mod tests {
         for &record in one_by_one {
             sorter.push(record).unwrap();
         }
-        let parts: Vec<&[R]> = together.chunks(PART).collect();
+        let parts: Vec<&[R]> = together.chunks(sorter.most_in_part()).collect();
         let fill = |part: &&[R], records: &mut Vec<R>| {
             records.extend_from_slice(part);
             Ok(())
@@ -406,22 +416,6 @@ mod tests {
         let records = vec![u128::new(3, 4, 1); 700_000];
         for work_bytes in [1 << 14, 1 << 30] {
             assert_eq!(sorted(&records, work_bytes), [u128::new(3, 4, 700_000)]);
-        }
-    }
-
-    #[test]
-    fn seconds_in_order_need_no_sort() {
-        let tmp = tempfile::tempdir().unwrap();
-        let turned: Vec<u64> = plainly_sorted(&numbers(300_000).collect::<Vec<_>>())
-            .into_iter()
-            .map(|key| key.rotate_left(32))
-            .collect();
-        for work_bytes in [1 << 16, 1 << 20, 1 << 30] {
-            let mut sorter = Sorter::by_first(tmp.path(), work_bytes);
-            for &record in &turned {
-                sorter.push(record).unwrap();
-            }
-            assert!(finished(sorter) == plainly_sorted(&turned));
         }
     }
 

@@ -1,15 +1,14 @@
 //! Edges by source to edges by target.
 //!
-//! All edges are sorted by (target, source), in memory when they fit the budget, otherwise in runs
-//! on disk; both read and write sequentially.
+//! In memory when they fit the budget, otherwise over files; both read and write sequentially ([`ByTarget`]).
 
 use crate::Error;
 use crate::adjacency::Adjacency;
 use crate::array::Array;
+use crate::by_target::{ByTarget, Word};
 use crate::graph::Graph;
 use crate::merge::Tick;
-use crate::parts::{Part, for_parts};
-use crate::sorter::{Record, Sorter};
+use crate::parts::for_parts;
 use crate::writer::{AdjacencyWriter, Direction, GraphWriter, NamesWriter, work_bytes};
 use std::path::Path;
 
@@ -107,12 +106,12 @@ fn write_turned(
     tick: &mut Tick<'_>,
 ) -> Result<(), Error> {
     match edges.has_pages() {
-        true => write_sorted_by_target::<u128>(edges, direction, writer, tmp, memory_bytes, tick),
-        false => write_sorted_by_target::<u64>(edges, direction, writer, tmp, memory_bytes, tick),
+        true => write_by_target::<u64>(edges, direction, writer, tmp, memory_bytes, tick),
+        false => write_by_target::<u32>(edges, direction, writer, tmp, memory_bytes, tick),
     }
 }
 
-fn write_sorted_by_target<R: Record>(
+fn write_by_target<W: Word>(
     edges: Adjacency<'_>,
     direction: Direction,
     writer: &mut GraphWriter,
@@ -121,24 +120,12 @@ fn write_sorted_by_target<R: Record>(
     tick: &mut Tick<'_>,
 ) -> Result<(), Error> {
     let n = edges.num_nodes();
-    let mut sorter = Sorter::<R>::by_first(tmp, work_bytes(memory_bytes));
-    for_parts(edges, tick, &mut |parts| {
-        sorter.extend(parts, |part: &Part, records| {
-            part.each(edges, |source, target, pages| {
-                if target as usize >= n {
-                    return Err(edges.bad_neighbor(source, target));
-                }
-                records.push(R::new(target, source, pages));
-                Ok(())
-            })
-        })
+    let mut by_target = ByTarget::<W>::new(n, tmp, work_bytes(memory_bytes));
+    for_parts(edges, by_target.most_in_part(), tick, &mut |parts| {
+        by_target.extend(parts, edges)
     })?;
     let mut adjacency = AdjacencyWriter::create(writer, direction)?;
-    sorter.finish(&mut |records: &[R]| {
-        tick.edges(records.len() as u64)?;
-        adjacency.extend(records, tick)
-    })?;
-    adjacency.begin_lists(n as u64, tick)?;
+    by_target.finish(&mut |lists| adjacency.extend_lists(&lists, tick))?;
     adjacency.finish(n as u64, writer)?;
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use crate::Error;
 use crate::array::{ArrayInfo, ArrayWriter, Element};
+use crate::by_target::Lists;
 use crate::graph::{Graph, OneWayGraph};
 use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, layout};
 use crate::merge::Tick;
 use crate::sorter::Record;
 use crate::stream::{self, STREAM};
+use crate::syncer::Syncer;
 use std::fs::{File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -31,6 +33,8 @@ pub(crate) struct GraphWriter {
     out: PathBuf,
     temporary: TempDir,
     durable: bool,
+    /// Syncs arrays; none for scratch.
+    syncer: Option<Syncer>,
     flags: Flags,
     infos: Vec<ArrayInfo>,
 }
@@ -59,6 +63,7 @@ impl GraphWriter {
             out: out.to_path_buf(),
             temporary,
             durable: true,
+            syncer: Some(Syncer::start(parent)?),
             flags,
             infos: Vec::new(),
         })
@@ -81,6 +86,7 @@ impl GraphWriter {
     pub(crate) fn create_scratch(out: &Path, flags: Flags) -> Result<Self, Error> {
         Ok(GraphWriter {
             durable: false,
+            syncer: None,
             ..Self::create(out, flags)?
         })
     }
@@ -95,11 +101,11 @@ impl GraphWriter {
     }
 
     pub(crate) fn array<T: Element>(&self, name: &'static str) -> Result<ArrayWriter<T>, Error> {
-        ArrayWriter::create(self.dir(), name)
+        ArrayWriter::create_durable(self.dir(), name, self.syncer.as_ref().map(Syncer::handle))
     }
 
     pub(crate) fn finish_array<T: Element>(&mut self, array: ArrayWriter<T>) -> Result<(), Error> {
-        self.infos.push(array.finish(self.durable)?);
+        self.infos.push(array.finish()?);
         Ok(())
     }
 
@@ -140,12 +146,15 @@ impl GraphWriter {
             .collect();
         let mut writer = self.array::<u64>(CHECKSUMS)?;
         writer.extend(&checksums)?;
-        writer.finish(self.durable)?;
+        writer.finish()?;
         let manifest = Manifest::new(num_nodes, num_edges, self.flags, &infos, &checksums);
         self.write_manifest(&manifest)
     }
 
     fn commit(mut self) -> Result<PathBuf, Error> {
+        if let Some(syncer) = self.syncer.take() {
+            syncer.finish()?;
+        }
         if self.durable {
             sync_dir(self.dir())?;
         }
@@ -305,6 +314,21 @@ impl AdjacencyWriter {
         self.targets.extend_of(edges, |edge| edge.second())?;
         match &mut self.pages {
             Some(pages) => pages.extend_of(edges, |edge| edge.pages()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the lists of the next nodes, or more of the last ones.
+    pub(crate) fn extend_lists(&mut self, lists: &Lists, tick: &mut Tick<'_>) -> Result<(), Error> {
+        tick.edges((lists.lengths.len() + lists.sources.len()) as u64)?;
+        let mut start = self.targets.len();
+        for &length in &lists.lengths {
+            self.offsets.push(start)?;
+            start += u64::from(length);
+        }
+        self.targets.extend(&lists.sources)?;
+        match &mut self.pages {
+            Some(pages) => pages.extend(&lists.pages),
             None => Ok(()),
         }
     }

@@ -319,10 +319,7 @@ fn read_edges(
     progress: Option<&Progress>,
 ) -> Result<()> {
     if pairs::is_named_so(file) {
-        return pairs::read(file, context, progress, &mut |source, target| {
-            let id = |number| text::id(number, most_nodes).map_err(Refused::Line);
-            Ok(edges.push(id(source)?, id(target)?)?)
-        });
+        return pairs::read(file, most_nodes, edges, context, progress);
     }
     lines::read(file, &text::FORM, context, progress, &mut |line| {
         let (source, target) = text::edge(line, most_nodes).map_err(Refused::Line)?;

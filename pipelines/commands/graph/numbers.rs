@@ -14,7 +14,7 @@ use crate::error::{Error, Exit, Result};
 use crate::run;
 
 /// Edges that are handed on at a time, which all threads share.
-const BATCH: usize = 1 << 20;
+pub(super) const BATCH: usize = 1 << 20;
 
 /// Takes edges, many at a time, into sorted runs on disk.
 pub(super) struct Edges {
@@ -35,6 +35,15 @@ impl Edges {
             true => Ok(()),
             false => self.hand_on(),
         }
+    }
+
+    /// Takes edges that are many already.
+    pub(super) fn push_many(
+        &mut self,
+        edges: &[[u32; 2]],
+    ) -> std::result::Result<(), crawlrank_graph::Error> {
+        self.hand_on()?;
+        self.builder.push_edges(edges)
     }
 
     fn hand_on(&mut self) -> std::result::Result<(), crawlrank_graph::Error> {

@@ -1,6 +1,6 @@
 //! Sorts what fits a cache: least significant digit first.
 
-use super::buckets::{Bucket, Extent};
+use super::chunks::{Bucket, Extent};
 use super::record::{Record, combine_all, combine_sorted};
 use crate::Error;
 
@@ -8,6 +8,9 @@ use crate::Error;
 const MOST_BITS: u32 = 11;
 const MOST_DIGITS: usize = (64 / MOST_BITS + 1) as usize;
 const VALUES: usize = 1 << MOST_BITS;
+
+/// How far ahead records are looked at.
+const SLICES_AHEAD: usize = 2;
 
 /// Keys with the bits between their halves that never vary left out: fewer digits to sort, and small differences.
 #[derive(Clone, Copy)]
@@ -48,75 +51,41 @@ impl<R> Default for Sort<R> {
 }
 
 impl<R: Record> Sort<R> {
-    /// Gives the records sorted, each once. With `seconds_ascend`, records with the same first id are in order already.
-    pub(super) fn sort(
-        &mut self,
-        leaf: &Bucket<R>,
-        extent: Extent,
-        seconds_ascend: bool,
-    ) -> Result<&[R], Error> {
+    /// Gives the records sorted, each once.
+    pub(super) fn sort(&mut self, leaf: &Bucket<'_, R>, extent: Extent) -> Result<&[R], Error> {
         let bits = extent.bits_below(leaf.top);
-        if bits == 0 {
-            let all = leaf.blocks().iter().flatten().copied();
-            self.from.clear();
-            self.from.extend(combine_all(all)?);
-            return Ok(&self.from);
-        }
         let squeeze = Squeeze::of(extent);
-        let low = match seconds_ascend {
-            true => squeeze.0.min(bits),
-            false => 0,
-        };
-        let digits = (bits - low).div_ceil(MOST_BITS);
-        match digits {
-            0 => self.gather::<0>(leaf, squeeze, low, bits),
-            1 => self.gather::<1>(leaf, squeeze, low, bits),
-            2 => self.gather::<2>(leaf, squeeze, low, bits),
-            3 => self.gather::<3>(leaf, squeeze, low, bits),
-            4 => self.gather::<4>(leaf, squeeze, low, bits),
-            5 => self.gather::<5>(leaf, squeeze, low, bits),
-            _ => self.gather::<6>(leaf, squeeze, low, bits),
-        }
-        for record in &mut self.from {
-            *record = R::of_key(squeeze.restore(record.key()), record.pages());
+        match bits.div_ceil(MOST_BITS) {
+            0 => {
+                let all = leaf.slices().flatten().copied();
+                self.from.clear();
+                self.from.extend(combine_all(all)?);
+            }
+            1 => self.sort_by::<1>(leaf, squeeze, bits),
+            2 => self.sort_by::<2>(leaf, squeeze, bits),
+            3 => self.sort_by::<3>(leaf, squeeze, bits),
+            4 => self.sort_by::<4>(leaf, squeeze, bits),
+            5 => self.sort_by::<5>(leaf, squeeze, bits),
+            _ => self.sort_by::<6>(leaf, squeeze, bits),
         }
         combine_sorted(&mut self.from)?;
         Ok(&self.from)
     }
 
-    /// Takes the records together, counting `DIGITS` digits between the bits `low` and `high`, and sorts.
-    fn gather<const DIGITS: usize>(
-        &mut self,
-        leaf: &Bucket<R>,
-        squeeze: Squeeze,
-        low: u32,
-        high: u32,
-    ) {
-        let each = (high - low).div_ceil(DIGITS.max(1) as u32);
+    /// Sorts by `DIGITS` digits, which are the lowest `bits` bits. The first one takes the records from where they are.
+    fn sort_by<const DIGITS: usize>(&mut self, leaf: &Bucket<'_, R>, squeeze: Squeeze, bits: u32) {
+        let each = bits.div_ceil(DIGITS as u32);
         let mask = (1usize << each) - 1;
         debug_assert!(mask < VALUES);
+        let len = leaf.len();
+        for records in [&mut self.from, &mut self.to] {
+            records.resize(len, R::of_key(0, 0));
+        }
         let counts: &mut [[u32; VALUES]; DIGITS] = (&mut self.counts[..DIGITS])
             .try_into()
             .expect("that many digits");
-        counts.iter_mut().for_each(|count| count.fill(0));
-        self.from.clear();
-        self.from.reserve(leaf.len());
-        for block in leaf.blocks() {
-            self.from.extend(block.iter().map(|record| {
-                let key = squeeze.squeeze(record.key());
-                for (digit, count) in counts.iter_mut().enumerate() {
-                    let value = (key >> (low + digit as u32 * each)) as usize & mask;
-                    let count = &mut count[value & (VALUES - 1)];
-                    *count = count.wrapping_add(1);
-                }
-                R::of_key(key, record.pages())
-            }));
-        }
-        let len = self.from.len();
-        if self.to.len() < len {
-            self.to.resize(len, R::of_key(0, 0));
-        }
-        self.to.truncate(len);
+        count(leaf, squeeze, counts, each);
+        let leading = DIGITS - 1;
         for (digit, places) in counts.iter_mut().enumerate() {
             let mut start = 0u32;
             let mut is_one_value = false;
@@ -124,18 +93,81 @@ impl<R: Record> Sort<R> {
                 is_one_value |= *place as usize == len;
                 start = start.wrapping_add(std::mem::replace(place, start));
             }
-            if is_one_value {
+            if is_one_value && digit > 0 && digit < leading {
                 continue;
             }
-            let shift = low + digit as u32 * each;
-            let to = &mut self.to[..];
-            for &record in &self.from {
-                let value = (record.key() >> shift) as usize & mask;
-                let place = &mut places[value & (VALUES - 1)];
-                to[*place as usize] = record;
-                *place = place.wrapping_add(1);
+            let deal = Deal {
+                shift: digit as u32 * each,
+                mask,
+                places,
+                to: &mut self.to,
+            };
+            let restored = |record: R| R::of_key(squeeze.restore(record.key()), record.pages());
+            let squeezed = |&record: &R| R::of_key(squeeze.squeeze(record.key()), record.pages());
+            let given = || leaf.slices().flat_map(|slice| slice.iter().map(squeezed));
+            match (digit == 0, digit == leading) {
+                (true, true) => deal.all(given(), restored),
+                (true, false) => deal.all(given(), |record| record),
+                (false, true) => deal.all(self.from.iter().copied(), restored),
+                (false, false) => deal.all(self.from.iter().copied(), |record| record),
             }
             std::mem::swap(&mut self.from, &mut self.to);
         }
+    }
+}
+
+/// Counts the values of digits of `each` bits.
+fn count<R: Record, const DIGITS: usize>(
+    leaf: &Bucket<'_, R>,
+    squeeze: Squeeze,
+    counts: &mut [[u32; VALUES]; DIGITS],
+    each: u32,
+) {
+    let mask = (1usize << each) - 1;
+    counts.iter_mut().for_each(|count| count.fill(0));
+    // Slices lie far from each other: a look at a later one brings it into the cache.
+    let mut ahead = leaf.slices().skip(SLICES_AHEAD);
+    let mut seen = 0;
+    for slice in leaf.slices() {
+        let lines = ahead
+            .next()
+            .into_iter()
+            .flat_map(|slice| slice.iter().step_by(64 / size_of::<R>()));
+        seen |= lines.fold(0, |seen, record| seen | record.key());
+        for record in slice {
+            let key = squeeze.squeeze(record.key());
+            for (digit, count) in counts.iter_mut().enumerate() {
+                let value = (key >> (digit as u32 * each)) as usize & mask;
+                let count = &mut count[value & (VALUES - 1)];
+                *count = count.wrapping_add(1);
+            }
+        }
+    }
+    std::hint::black_box(seen);
+}
+
+/// Puts records where the values of a digit have their places.
+struct Deal<'a, R> {
+    shift: u32,
+    mask: usize,
+    places: &'a mut [u32; VALUES],
+    to: &'a mut [R],
+}
+
+impl<R: Record> Deal<'_, R> {
+    #[inline]
+    fn all(self, records: impl Iterator<Item = R>, put: impl Fn(R) -> R) {
+        let Deal {
+            shift,
+            mask,
+            places,
+            to,
+        } = self;
+        records.for_each(|record| {
+            let value = (record.key() >> shift) as usize & mask;
+            let place = &mut places[value & (VALUES - 1)];
+            to[*place as usize] = put(record);
+            *place = place.wrapping_add(1);
+        });
     }
 }

@@ -217,30 +217,25 @@ impl Run {
         self.index().iter().copied().map(Entry::from)
     }
 
-    /// Adds the records with keys in `low..high` (to the end for `None`) to `records`, in order.
-    pub(super) fn read<R: Record>(
-        &self,
-        low: u64,
-        high: Option<u64>,
-        records: &mut Vec<R>,
-    ) -> Result<(), Error> {
+    /// Returns the records with keys in `low..high` (to the end for `None`), in order.
+    pub(super) fn read<R: Record>(&self, low: u64, high: Option<u64>) -> Result<Vec<R>, Error> {
         let index = self.index();
         let begin = index.partition_point(|&[first_key, ..]| first_key <= low);
         let is_within = |entry: &Entry| high.is_none_or(|high| entry.first_key < high);
-        let start = records.len();
-        let within = index[begin.saturating_sub(1)..].iter();
-        for entry in within.copied().map(Entry::from).take_while(is_within) {
-            self.decode(entry, records)?;
+        let within = index[begin.saturating_sub(1)..].iter().copied();
+        let within = within.map(Entry::from).take_while(is_within);
+        let most = within.clone().map(|entry| entry.records as usize).sum();
+        let mut records = Vec::with_capacity(most);
+        for entry in within {
+            self.decode(entry, &mut records)?;
         }
         // Only the first and the last block reach beyond the range.
-        let end = match high {
-            Some(high) => start + records[start..].partition_point(|record| record.key() < high),
-            None => records.len(),
-        };
-        records.truncate(end);
-        let skipped = records[start..].partition_point(|record| record.key() < low);
-        records.drain(start..start + skipped);
-        Ok(())
+        if let Some(high) = high {
+            records.truncate(records.partition_point(|record: &R| record.key() < high));
+        }
+        let skipped = records.partition_point(|record| record.key() < low);
+        records.drain(..skipped);
+        Ok(records)
     }
 
     fn decode<R: Record>(&self, entry: Entry, records: &mut Vec<R>) -> Result<(), Error> {
