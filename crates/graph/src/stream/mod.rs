@@ -27,6 +27,7 @@ mod partitioned;
 mod scores;
 mod sources;
 mod strip;
+mod visit;
 
 use crate::Error;
 use crate::graph::Graph;
@@ -45,6 +46,7 @@ use scores::Nodes;
 use sources::Sources;
 use std::ops::ControlFlow;
 use std::path::Path;
+pub(crate) use visit::StreamEdges;
 
 /// Makes the kernel of a graph that has its stream in no file.
 ///
@@ -132,6 +134,11 @@ impl RankingStream {
         self.file.superblock.num_sources
     }
 
+    /// Reads the out-degrees of all nodes.
+    pub(crate) fn degrees(&self) -> Result<Vec<u32>, Error> {
+        self.file.degrees()
+    }
+
     /// Returns the length of the file.
     pub fn bytes(&self) -> u64 {
         self.file.bytes()
@@ -192,12 +199,12 @@ impl RankingStream {
     /// # Errors
     /// [`Error::Io`], [`Error::Corrupt`].
     pub fn verify(&self) -> Result<(), Error> {
-        self.edge_sum(&self.file.degrees()?).map(drop)
+        self.edge_sum(&self.degrees()?).map(drop)
     }
 
     /// As [`verify`](Self::verify), and compares with the arrays of the graph.
     pub(crate) fn verify_of(&self, graph: &Graph) -> Result<(), Error> {
-        let degrees = self.file.degrees()?;
+        let degrees = self.degrees()?;
         if degrees != build::out_degrees(graph)? {
             return Err(self.wrong("the out-degrees of the graph"));
         }
@@ -219,19 +226,15 @@ impl RankingStream {
 
     /// Reads all strips; returns a sum over their edges that does not depend on their order.
     fn edge_sum(&self, degrees: &[u32]) -> Result<u64, Error> {
-        let file = &self.file;
-        let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
-        let nodes = sources.nodes(degrees.len());
-        let (totals, edges) = (0..file.strip_segments().len())
+        let reader = StreamEdges::new(self, degrees);
+        let (totals, edges) = reader
+            .tasks()
             .into_par_iter()
-            .map_init(Worker::default, |worker, number| {
+            .map_init(Worker::default, |worker, task| {
                 let (mut totals, mut edges) = (Totals::default(), 0u64);
-                file.for_each_strip(number, &sources, worker, &mut |strip| {
+                reader.for_each_strip(task.segments, worker, &mut |strip| {
                     totals.add(strip);
-                    strip.for_each_edge(|partition, source, target| {
-                        let first = sources.of_bin(partition as usize).start;
-                        let source = nodes[first + usize::from(source)];
-                        let target = strip.bin * BIN_NODES as u32 + u32::from(target);
+                    reader.for_each_edge(strip, |source, target| {
                         edges = edges.wrapping_add(edge_hash(source, target));
                     });
                 })?;
@@ -244,7 +247,7 @@ impl RankingStream {
                     Ok((totals, edges.wrapping_add(more_edges)))
                 },
             )?;
-        match totals == file.superblock.totals {
+        match totals == self.file.superblock.totals {
             true => Ok(edges),
             false => Err(self.wrong("the totals of its segments")),
         }
