@@ -6,6 +6,7 @@ mod builder;
 mod checkpoint;
 mod column;
 mod components;
+mod convert;
 mod error;
 mod extrapolation;
 mod fold;
@@ -29,6 +30,8 @@ mod positions;
 mod pull;
 mod sorter;
 mod stream;
+mod stream_builder;
+mod stream_graph;
 mod transpose;
 mod verify;
 mod writer;
@@ -44,6 +47,7 @@ pub use components::{
     ComponentSizes, Components, ComponentsStep, strong_components, strong_components_memory_bytes,
     weak_components, weak_components_memory_bytes,
 };
+pub use convert::{Form, convert};
 pub use error::Error;
 pub use fold::{FoldOptions, fold};
 pub use graph::Graph;
@@ -61,6 +65,8 @@ pub use pagerank::{
 pub use positions::positions;
 pub use sorter::Start;
 pub use stream::{EdgeList, EdgePart, RankedEdges, RankingStream};
+pub use stream_builder::StreamGraphBuilder;
+pub use stream_graph::{AnyGraph, NodeDegrees, StreamGraph};
 pub use transpose::transpose;
 
 /// Spreads the bits of a number: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014). Part of

@@ -11,7 +11,7 @@
 
 use crate::Error;
 use crate::adjacency::{Adjacency, List};
-use crate::graph::{Graph, OneWayGraph};
+use crate::graph::{Graph, NodeData, OneWayGraph};
 use crate::id_maps::{IdMaps, IdMapsWriter};
 use crate::manifest::Flags;
 use crate::sorter::add_pages;
@@ -277,9 +277,9 @@ fn merged_flags(
     let comparable = |graph: &OneWayGraph| Flags {
         self_loops: false,
         incoming: false,
-        ..graph.flags()
+        ..graph.nodes().flags()
     };
-    let all_have = |has: fn(Flags) -> bool| graphs.iter().all(|graph| has(graph.flags()));
+    let all_have = |has: fn(Flags) -> bool| graphs.iter().all(|graph| has(graph.nodes().flags()));
     let common = match pages {
         Pages::Same => None,
         Pages::Common => Some((
@@ -297,20 +297,20 @@ fn merged_flags(
     };
     let flags = comparable(&graphs[0]);
     for graph in graphs {
-        graph.expect_names()?;
+        graph.nodes().expect_names()?;
         if comparable(graph) != flags {
             return Err(Error::Incompatible {
-                path: graph.dir().to_path_buf(),
+                path: graph.nodes().dir().to_path_buf(),
                 expected: format!(
                     "the counts of `{}` ({})",
-                    graphs[0].dir().display(),
+                    graphs[0].nodes().dir().display(),
                     describe(flags)
                 ),
                 found: describe(comparable(graph)),
             });
         }
     }
-    let any_kept = graphs.iter().any(|graph| graph.flags().self_loops);
+    let any_kept = graphs.iter().any(|graph| graph.nodes().flags().self_loops);
     Ok(Flags {
         self_loops: any_kept && self_loops == SelfLoops::Keep,
         ..flags
@@ -342,7 +342,8 @@ fn merge_into(
     scratch: &mut Scratch,
     tick: &mut Tick<'_>,
 ) -> Result<(u64, u64), Error> {
-    let maps = merge_names(graphs, writer, scratch)?;
+    let nodes: Vec<&NodeData> = graphs.iter().map(OneWayGraph::nodes).collect();
+    let maps = merge_names(&nodes, writer, scratch)?;
     let n = maps.num_nodes();
     let mut adjacency = AdjacencyWriter::create(writer, Direction::Outgoing)?;
     let keep_loops = writer.flags().self_loops;
@@ -358,13 +359,13 @@ fn merge_into(
 
 /// Writes the union of names with the sums of their counts; returns each input's map of ids.
 pub(crate) fn merge_names(
-    graphs: &[OneWayGraph],
+    graphs: &[&NodeData],
     writer: &mut GraphWriter,
     scratch: &mut Scratch,
 ) -> Result<IdMaps, Error> {
     let inputs = graphs
         .iter()
-        .map(OneWayGraph::expect_names)
+        .map(|graph| graph.expect_names())
         .collect::<Result<Vec<_>, _>>()?;
     let lens = inputs.iter().map(|names| names.len() as u64);
     let mut maps = IdMapsWriter::create(scratch.new_path()?, lens)?;
@@ -403,14 +404,14 @@ pub(crate) fn merge_names(
                 graphs[input].node_pages(),
                 local,
                 |a, b| a.checked_add(b),
-                &graphs[input],
+                graphs[input],
             )?;
             hosts = sum_at(
                 hosts,
                 graphs[input].node_hosts(),
                 local,
                 |a, b| a.checked_add(b),
-                &graphs[input],
+                graphs[input],
             )?;
             next_ids[input] += 1;
             if (next_ids[input] as usize) < inputs[input].len() {
@@ -449,7 +450,7 @@ fn sum_at<T: Copy>(
     values: Option<&[T]>,
     id: u32,
     add: impl Fn(T, T) -> Option<T>,
-    graph: &OneWayGraph,
+    graph: &NodeData,
 ) -> Result<T, Error> {
     let Some(values) = values else { return Ok(sum) };
     add(sum, values[id as usize]).ok_or_else(|| Error::Incompatible {

@@ -176,7 +176,7 @@ impl<'a> Ranking<'a> {
         }
         let n = graph.num_nodes() as usize;
         check_options(n, options)?;
-        let hash = xxh3_64(&graph.one_way().manifest().to_bytes());
+        let hash = xxh3_64(&graph.nodes().manifest().to_bytes());
         Self::with_kernel(n, hash, options, kernel(graph, options)?)
     }
 

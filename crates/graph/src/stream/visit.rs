@@ -2,9 +2,10 @@
 
 use super::file::{StreamFile, Worker};
 use super::sources::Sources;
-use super::strip::Strip;
+use super::strip::{STRIP_EDGES, Strip};
 use super::{BIN_NODES, RankingStream, num_bins};
 use crate::Error;
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// The longest row of segments that share bins, mostly one segment, and the bins since the row before.
@@ -46,6 +47,9 @@ pub(crate) fn tasks(file: &StreamFile) -> Vec<Task> {
     tasks
 }
 
+/// What an edge takes in a strip, and sorted.
+const HELD_EDGE_BYTES: usize = 16;
+
 /// Reads the edges of a stream, by several threads that each have their own [`Worker`].
 ///
 /// 4 bytes a source, and the set of sources, besides the degrees, which are the caller's.
@@ -58,7 +62,7 @@ pub(crate) struct StreamEdges<'a> {
 }
 
 impl<'a> StreamEdges<'a> {
-    /// `degrees`: [those](RankingStream::degrees) of the stream.
+    /// `degrees`: [those](RankingStream::out_degrees) of the stream.
     pub(crate) fn new(stream: &'a RankingStream, degrees: &[u32]) -> Self {
         let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
         StreamEdges {
@@ -88,6 +92,76 @@ impl<'a> StreamEdges<'a> {
                 .for_each_strip(number, &self.sources, worker, &mut |strip| each(strip))?;
         }
         Ok(())
+    }
+
+    /// Calls `each` with all edges by target, then source, some at a time: the first id of each is the target.
+    ///
+    /// Strips hold consecutive edges in that order, so each is sorted alone. Those that are held take `memory_bytes`, or
+    /// as much as one strip does.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Corrupt`], too, when edges are in another order, or twice there; those of `each`.
+    pub(crate) fn for_each_in_order(
+        &self,
+        memory_bytes: usize,
+        each: &mut impl FnMut(&[u64]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let most = memory_bytes / HELD_EDGE_BYTES;
+        let most = most.min(2 * STRIP_EDGES * rayon::current_num_threads()) as u64;
+        let (mut held, mut held_edges) = (Vec::new(), 0);
+        let mut last = None;
+        let mut hand_on = |held: &mut Vec<Strip>| {
+            let sorted: Vec<Vec<u64>> = held.par_iter().map(|strip| self.sorted(strip)).collect();
+            held.clear();
+            for edges in &sorted {
+                let is_next = last < edges.first().copied() || edges.is_empty();
+                if !(is_next && edges.is_sorted_by(|a, b| a < b)) {
+                    let expected = "edges by target, then source, each once";
+                    return Err(Error::corrupt(self.file.path(), None, expected, "others"));
+                }
+                last = edges.last().copied().or(last);
+                each(edges)?;
+            }
+            Ok(())
+        };
+        let mut worker = Worker::default();
+        for number in 0..self.file.strip_segments().len() {
+            let mut result = Ok(());
+            self.file
+                .for_each_strip(number, &self.sources, &mut worker, &mut |strip| {
+                    held_edges += strip.num_edges();
+                    held.push(std::mem::take(strip));
+                    if held_edges >= most && result.is_ok() {
+                        result = hand_on(&mut held);
+                        held_edges = 0;
+                    }
+                })?;
+            result?;
+        }
+        hand_on(&mut held)
+    }
+
+    /// The edges of a strip by target, then source.
+    fn sorted(&self, strip: &Strip) -> Vec<u64> {
+        // Shifted by two, so that filling leaves the beginnings in place.
+        let mut starts = vec![0u32; BIN_NODES + 2];
+        strip.for_each_edge(|_, _, target| starts[usize::from(target) + 2] += 1);
+        for target in 2..starts.len() {
+            starts[target] += starts[target - 1];
+        }
+        let mut edges = vec![0; starts[BIN_NODES + 1] as usize];
+        self.for_each_edge(strip, |source, target| {
+            let place = &mut starts[target as usize % BIN_NODES + 1];
+            edges[*place as usize] = u64::from(target) << 32 | u64::from(source);
+            *place += 1;
+        });
+        for list in starts.windows(2) {
+            let list = &mut edges[list[0] as usize..list[1] as usize];
+            if !list.is_sorted() {
+                list.sort_unstable();
+            }
+        }
+        edges
     }
 
     /// Calls `each` with source and target of every edge of a strip, in no order.

@@ -217,14 +217,14 @@ fn another_version_is_named() {
     let (_dir, graph) = eight_nodes().graph();
     let path = graph.dir().join("graph.json");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replace("\"version\": 1", "\"version\": 2")).unwrap();
+    std::fs::write(&path, text.replace("\"version\": 1", "\"version\": 3")).unwrap();
     let error = Graph::open(graph.dir()).unwrap_err();
     assert!(
         matches!(
             error,
             Error::Version {
-                found: 2,
-                expected: 1,
+                found: 3,
+                expected: 2,
                 ..
             }
         ),

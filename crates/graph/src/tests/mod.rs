@@ -9,4 +9,5 @@ mod ranks;
 mod reference;
 mod resume;
 mod stream;
+mod stream_graphs;
 mod util;
