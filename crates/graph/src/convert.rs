@@ -6,6 +6,7 @@ use crate::manifest::Flags;
 use crate::merge::{Progress, Tick};
 use crate::sorter::{MOST_IN_PART, Sorter};
 use crate::stream::{self, StreamEdges};
+use crate::stream_builder::sorting_bytes;
 use crate::stream_graph::{AnyGraph, StreamGraph};
 use crate::writer::{AdjacencyWriter, Direction, GraphWriter, NamesWriter, work_bytes};
 use std::ops::ControlFlow;
@@ -118,7 +119,7 @@ pub(crate) fn write_edges(
         false => None,
     };
     // What edges are decoded to takes a quarter.
-    let mut sorter = Sorter::by_first(tmp, work_bytes(memory_bytes / 4 * 3));
+    let mut sorter = Sorter::by_first(tmp, work_bytes(sorting_bytes(memory_bytes)));
     let edges = StreamEdges::new(stream, &stream.out_degrees()?);
     edges.for_each_in_order(memory_bytes / 4, &mut |edges| {
         tick.edges(edges.len() as u64)?;

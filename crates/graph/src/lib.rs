@@ -21,6 +21,7 @@ mod manifest;
 mod mapping;
 mod memory;
 mod merge;
+mod merge_stream;
 mod names;
 mod numbered;
 mod paged_ids;
@@ -56,6 +57,7 @@ pub use harmonic::{
 };
 pub use id_builder::{IdGraph, IdGraphBuilder, IdGraphOptions};
 pub use merge::{MergeOptions, Pages, Progress, SelfLoops, merge};
+pub use merge_stream::merge_as;
 pub use names::{MAX_NAME_BYTES, Names};
 pub use numbered::{NumberedGraphBuilder, NumberedNodes};
 pub use paged_ids::PagedIdGraphBuilder;

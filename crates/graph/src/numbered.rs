@@ -13,7 +13,7 @@ use crate::merge::{Progress, SelfLoops, Tick};
 use crate::names::MAX_NAME_BYTES;
 use crate::sorter::{Record, Sorter};
 use crate::stream::SeenSources;
-use crate::stream_builder::{self, write_stream};
+use crate::stream_builder::{self, sorting_bytes, write_stream};
 use crate::stream_graph::AnyGraph;
 use crate::writer::{GraphWriter, NamesWriter, Scratch, check_free, check_num_nodes, work_bytes};
 use rayon::prelude::*;
@@ -227,7 +227,7 @@ impl NumberedNodes {
         let work_bytes = work_bytes - ids.memory_bytes();
         let sorting = match form {
             Form::Arrays => work_bytes,
-            Form::Stream => work_bytes / 4 * 3,
+            Form::Stream => sorting_bytes(work_bytes),
         };
         let sorter = Sorter::new(&self.tmp, sorting);
         Ok(NumberedGraphBuilder {

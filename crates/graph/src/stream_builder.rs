@@ -162,9 +162,13 @@ impl StreamGraphBuilder {
 }
 
 /// Leaves a quarter for the edges that are being made into strips.
+pub(crate) fn sorting_bytes(memory_bytes: usize) -> usize {
+    memory_bytes / 4 * 3
+}
+
 fn sorting(options: &IdGraphOptions) -> IdGraphOptions {
     IdGraphOptions {
-        memory_bytes: options.memory_bytes / 4 * 3,
+        memory_bytes: sorting_bytes(options.memory_bytes),
         ..options.clone()
     }
 }

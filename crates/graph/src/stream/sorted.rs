@@ -74,7 +74,7 @@ impl SortedWriter {
     ) -> Result<Self, Error> {
         let needed = num_nodes * size_of::<u32>() as u64;
         let too_much = || Error::Memory {
-            what: "the out-degrees of a graph that carries only its stream",
+            what: "a graph that carries only its stream",
             needed,
         };
         let n = num_nodes as usize;

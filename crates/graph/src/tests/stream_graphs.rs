@@ -2,10 +2,11 @@
 
 use super::util::{eight_nodes, files, id_graph, keep_going, with_threads};
 use crate::{
-    AnyGraph, Error, Form, Graph, IdGraphBuilder, IdGraphOptions, NumberedNodes, PageRankOptions,
-    Ranking, SelfLoops, StreamGraph, StreamGraphBuilder, convert, mix64,
+    AnyGraph, Error, Form, Graph, IdGraphBuilder, IdGraphOptions, MergeOptions, NumberedNodes,
+    PageRankOptions, Pages, Ranking, SelfLoops, StreamGraph, StreamGraphBuilder, convert, merge_as,
+    mix64,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// Edges in any order, some twice, with self-loops, hubs and dangling nodes; more than a strip to one bin.
@@ -253,6 +254,48 @@ fn an_import_that_stopped_goes_on_to_the_same_bytes() {
     let made = builder.finish(Some(200_000), &out, &mut keep_going);
     assert!(files(made.unwrap().graph.dir()) == files(expected.dir()));
     assert!(!work.exists());
+}
+
+/// Merges of graphs of any forms are the same graph, in either form.
+#[test]
+fn graphs_of_either_form_are_merged_to_either() {
+    let world = |skip: usize| {
+        let mut world = eight_nodes();
+        world.edges.drain(skip..skip + 4);
+        world.nodes.remove(skip);
+        world.graph()
+    };
+    let ((_a, a), (_b, b)) = (world(0), world(3));
+    let paths = [&a, &b].map(|graph| graph.dir().to_path_buf());
+    let alone = [a, b].map(|graph| convert_to(graph.into(), Form::Stream, 0));
+    let [only_a, only_b] = [&alone[0], &alone[1]].map(|(_, graph)| graph.dir().to_path_buf());
+    let merged = |inputs: [&PathBuf; 2], form: Form, max_open: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        let options = MergeOptions {
+            max_open,
+            pages: Pages::Common,
+            ..MergeOptions::default()
+        };
+        let inputs = inputs.map(PathBuf::clone);
+        let out = dir.path().join("merged");
+        let made = merge_as(&inputs, form, &out, dir.path(), &options, &mut keep_going);
+        let found = files(made.unwrap().dir());
+        std::fs::remove_dir_all(out).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        found
+    };
+    let stream = merged([&paths[0], &paths[1]], Form::Stream, 64);
+    let arrays = merged([&only_a, &only_b], Form::Arrays, 64);
+    assert!(stream["ranking.stream"] == arrays["ranking.stream"]);
+    assert!(stream["names.npy"] == arrays["names.npy"]);
+    for inputs in [
+        [&only_a, &only_b],
+        [&paths[1], &only_a],
+        [&only_b, &paths[0]],
+    ] {
+        assert!(merged(inputs, Form::Stream, 2) == stream);
+        assert!(merged(inputs, Form::Arrays, 2) == arrays);
+    }
 }
 
 /// Opens and verifies a graph, and uses it without looking: errors are welcome, crashes are not.
