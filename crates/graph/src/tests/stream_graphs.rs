@@ -1,6 +1,6 @@
 //! Graphs that carry only their ranking stream.
 
-use super::util::{eight_nodes, files, id_graph, keep_going, with_threads};
+use super::util::{check_documented, eight_nodes, files, id_graph, keep_going, with_threads};
 use crate::{
     AnyGraph, Error, Form, Graph, IdGraphBuilder, IdGraphOptions, MergeOptions, NumberedNodes,
     PageRankOptions, Pages, Ranking, SelfLoops, StreamGraph, StreamGraphBuilder, convert, merge_as,
@@ -40,6 +40,16 @@ fn stream_graph(edges: &[[u32; 2]], options: IdGraphOptions) -> (TempDir, Stream
     let out = dir.path().join("graph");
     let made = builder.finish(Some(200_000), &out, &mut keep_going);
     (dir, made.unwrap().graph)
+}
+
+fn triangle() -> (TempDir, StreamGraph) {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options(0, SelfLoops::Drop);
+    let mut builder = StreamGraphBuilder::new(dir.path(), options).unwrap();
+    builder.push_edges(&[[0, 1], [1, 2], [2, 0]]).unwrap();
+    let out = dir.path().join("graph");
+    let made = builder.finish(None, &out, &mut keep_going).unwrap();
+    (dir, made.graph)
 }
 
 fn arrays(edges: &[[u32; 2]]) -> (TempDir, Graph) {
@@ -189,6 +199,15 @@ fn numbered_nodes_have_the_stream_of_their_arrays() {
     alone.verify().unwrap();
     let (_dir, back) = convert_to(alone, Form::Arrays, 1 << 20);
     assert!(files(back.dir()) == files(arrays.dir()));
+}
+
+/// The example in `docs/formats.md`: whoever changes it makes a new version of the format.
+#[test]
+fn the_manifest_of_a_stream_never_changes() {
+    let (_dir, graph) = triangle();
+    let manifest = std::fs::read_to_string(graph.dir().join("graph.json")).unwrap();
+    assert_eq!(manifest, include_str!("triangle.json"));
+    check_documented(&manifest);
 }
 
 #[test]
