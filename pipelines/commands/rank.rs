@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use crawlrank_graph::{Dangling, Graph, HarmonicOptions, PageRankOptions};
+use crawlrank_graph::{AnyGraph, Dangling, HarmonicOptions, PageRankOptions};
 
 use super::graph::check_graph;
 use super::run::{budget, pool, threads};
@@ -95,7 +95,7 @@ impl Rank {
 
     fn rank_graph(&self, recipe: &Recipe, out: &Path, context: &Context) -> Result<Exit> {
         check_graph(&self.target)?;
-        let graph = Graph::open(&self.target)?;
+        let graph = AnyGraph::open(&self.target)?;
         graph.verify()?;
         let options = Options {
             pagerank: PageRankOptions {
@@ -181,7 +181,7 @@ impl Rank {
                     .at(run.root())
                     .remedy("run it to the end first"));
             }
-            let graph = Graph::open(run.output(&name))?;
+            let graph = AnyGraph::open(run.output(&name))?;
             rank::check_memory(&graph, &PageRankOptions::default(), budget(&recipe))?;
         }
         let shards = manifest::read_shards(&run)?;
@@ -191,7 +191,7 @@ impl Rank {
 }
 
 /// Writes `ranks.parquet` and `ranks.json` into a folder, each complete or not at all.
-fn write_ranks(graph: &Graph, scores: &Scores, out: &Path) -> Result<()> {
+fn write_ranks(graph: &AnyGraph, scores: &Scores, out: &Path) -> Result<()> {
     let scratch = tempfile::Builder::new()
         .prefix(".tmp-ranks-")
         .tempdir_in(out)
@@ -207,7 +207,7 @@ fn write_ranks(graph: &Graph, scores: &Scores, out: &Path) -> Result<()> {
 }
 
 /// Reads a preference vector: one value a node, not negative, of any sum.
-fn preference(path: &Path, graph: &Graph) -> Result<Vec<f64>> {
+fn preference(path: &Path, graph: &AnyGraph) -> Result<Vec<f64>> {
     let file = File::open(path).map_err(|e| Error::usage(e.to_string()).at(path))?;
     let names = graph.names();
     let mut weights = vec![0.0; graph.num_nodes() as usize];

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crawlrank_graph::{
-    Column, Components, Graph, HarmonicOptions, PageRank, PageRankOptions, Ranking, Restored,
+    AnyGraph, Column, Components, Graph, HarmonicOptions, PageRank, PageRankOptions, Ranking,
+    Restored,
 };
 use serde::{Deserialize, Serialize};
 
@@ -247,7 +248,7 @@ pub fn rank(job: &Job) -> Result<()> {
             checkpoint.remove()?;
             continue;
         }
-        let graph = Graph::open(run.output(&RunDir::graph(level)))?;
+        let graph = AnyGraph::open(run.output(&RunDir::graph(level)))?;
         let options = Options {
             pagerank: PageRankOptions {
                 damping: job.recipe.damping,
@@ -271,7 +272,7 @@ pub fn rank(job: &Job) -> Result<()> {
 }
 
 /// Refuses a budget that the vectors of PageRank exceed; positions come when they are gone, and take less.
-pub fn check_memory(graph: &Graph, options: &PageRankOptions, budget: u64) -> Result<()> {
+pub fn check_memory(graph: &AnyGraph, options: &PageRankOptions, budget: u64) -> Result<()> {
     let (nodes, sources) = (graph.num_nodes(), graph.num_sources());
     let needed = crawlrank_graph::pagerank_memory_bytes(nodes, sources, options);
     if needed <= budget {
@@ -291,7 +292,7 @@ pub fn check_memory(graph: &Graph, options: &PageRankOptions, budget: u64) -> Re
 /// # Errors
 /// Exit 71 when the vectors of PageRank exceed the budget, found before anything starts.
 pub fn score(
-    graph: &Graph,
+    graph: &AnyGraph,
     options: &Options,
     interrupt: &Interrupt,
     show: Show,
@@ -299,39 +300,38 @@ pub fn score(
     let started = Instant::now();
     let nodes = graph.num_nodes();
     check_memory(graph, &options.pagerank, options.memory)?;
+    let only_stream = graph.arrays().err().map(|_| {
+        let graph = shown_path(graph.dir());
+        format!("the graph carries only its ranking stream; `crawlrank graph convert {graph} --form arrays --out NEW` makes the arrays that this needs")
+    });
     let (pagerank, resumed_after) = pagerank(graph, options, interrupt, show)?;
-    let (harmonic, left_out) = match &options.harmonic {
-        None => (None, None),
-        Some(harmonic) => {
-            let needed = crawlrank_graph::harmonic_memory_bytes(nodes, harmonic.log2m) + 8 * nodes;
-            if needed > options.memory {
-                let why = format!(
-                    "its registers need {} MiB, the budget is {} MiB; `crawlrank rank` with more --memory or a lower --harmonic-log2m computes it",
-                    needed >> 20,
-                    options.memory >> 20
-                );
-                (None, Some(why))
-            } else {
-                (
-                    Some(harmonic_scores(graph, harmonic, interrupt, show)?),
-                    None,
-                )
-            }
-        }
-    };
+    let harmonic_left_out = options.harmonic.as_ref().and_then(|harmonic| {
+        let needed = crawlrank_graph::harmonic_memory_bytes(nodes, harmonic.log2m) + 8 * nodes;
+        let too_much = (needed > options.memory).then(|| format!(
+            "its registers need {} MiB, the budget is {} MiB; `crawlrank rank` with more --memory or a lower --harmonic-log2m computes it",
+            needed >> 20,
+            options.memory >> 20
+        ));
+        only_stream.clone().or(too_much)
+    });
+    let harmonic = options.harmonic.as_ref();
+    let harmonic = harmonic.filter(|_| harmonic_left_out.is_none());
+    let harmonic = harmonic
+        .map(|harmonic| harmonic_scores(graph.arrays()?, harmonic, interrupt, show))
+        .transpose()?;
     let scores_bytes = nodes * if harmonic.is_some() { 16 } else { 8 };
     let needed = components_memory_bytes(nodes) + scores_bytes;
-    let fits = needed <= options.memory;
-    let components = (options.components && fits)
-        .then(|| components(graph, interrupt, show))
-        .transpose()?;
-    let components_left_out = (options.components && !fits).then(|| {
+    let too_much = (needed > options.memory).then(|| {
         format!(
             "they need {} MiB, the budget is {} MiB; more --memory computes them",
             needed >> 20,
             options.memory >> 20
         )
     });
+    let components_left_out = only_stream.or(too_much).filter(|_| options.components);
+    let components = (options.components && components_left_out.is_none())
+        .then(|| components(graph.arrays()?, interrupt, show))
+        .transpose()?;
     let (components, components_report) = components.unzip();
     let asked = &options.pagerank;
     let report = Report {
@@ -355,7 +355,7 @@ pub fn score(
             .as_ref()
             .filter(|_| harmonic.is_some())
             .map(|harmonic| harmonic.log2m),
-        harmonic_left_out: left_out,
+        harmonic_left_out,
         components: components_report,
         components_left_out,
         seconds: started.elapsed().as_secs_f64(),
@@ -370,14 +370,17 @@ pub fn score(
 
 /// Computes PageRank; returns with it how many iterations an earlier process had done.
 fn pagerank(
-    graph: &Graph,
+    graph: &AnyGraph,
     options: &Options,
     interrupt: &Interrupt,
     show: Show,
 ) -> Result<(PageRank, usize)> {
     let checkpoint = &options.checkpoint;
     let most = options.pagerank.max_iterations as u64;
-    let mut ranking = Ranking::new(graph, &options.pagerank)?;
+    let mut ranking = match graph {
+        AnyGraph::Arrays(graph) => Ranking::new(graph, &options.pagerank)?,
+        AnyGraph::Stream(graph) => Ranking::of_stream(graph.stream(), &options.pagerank)?,
+    };
     let resumed_after = checkpoint.restore(&mut ranking);
     let progress = Progress::start_at(show, "pagerank", "iterations", resumed_after as u64, most);
     let mut due = Instant::now() + checkpoint.every;
@@ -493,6 +496,7 @@ mod tests {
                 ControlFlow::Continue(())
             })
             .unwrap()
+            .into_any()
             .graph;
         // Scores take 8 bytes a node, PageRank with its positions 24; the components 4 and 20.
         for (memory, fits) in [(24_000, false), (31_999, false), (32_000, true)] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray, new_null_array};
 use arrow_schema::{DataType, Field, Schema};
-use crawlrank_graph::{Column, Graph};
+use crawlrank_graph::{AnyGraph, Column, Graph, Names, NodeDegrees};
 
 use super::{BATCH_ROWS, TableWriter, column, count, text};
 use crate::error::{Error, Exit, Result};
@@ -131,10 +131,11 @@ pub fn write(
     check: impl Fn() -> Result<()>,
 ) -> Result<()> {
     let mut table = TableWriter::create(path, schema(level), run_id)?;
-    for ids in batches(graph) {
+    let degrees = [graph.incoming(), graph.outgoing()].map(NodeDegrees::Listed);
+    for ids in batches(graph.num_nodes(), graph.names()) {
         check()?;
         let mut columns = names(level, graph, ids.clone(), private_suffixes)?;
-        columns.extend(score_arrays(graph, scores, ids));
+        columns.extend(score_arrays(&degrees, scores, ids));
         table.write(columns)?;
     }
     table.finish()
@@ -144,19 +145,19 @@ pub fn write(
 const BATCH_NAME_BYTES: usize = 2 << 20;
 
 /// The nodes of a graph, a batch of the table at a time: a function of the graph alone.
-fn batches(graph: &Graph) -> impl Iterator<Item = Ids> + '_ {
+fn batches(num_nodes: u64, names: Option<Names<'_>>) -> impl Iterator<Item = Ids> + '_ {
     let mut first = 0;
     std::iter::from_fn(move || {
-        let ids = first..batch_end(graph, first);
+        let ids = first..batch_end(num_nodes, names, first);
         first = ids.end;
         (!ids.is_empty()).then_some(ids)
     })
 }
 
 /// Where the batch ends that begins with node `first`.
-fn batch_end(graph: &Graph, first: u64) -> u64 {
-    let last = graph.num_nodes().min(first + BATCH_ROWS as u64);
-    let Some(names) = graph.names() else {
+fn batch_end(num_nodes: u64, names: Option<Names<'_>>, first: u64) -> u64 {
+    let last = num_nodes.min(first + BATCH_ROWS as u64);
+    let Some(names) = names else {
         return last;
     };
     let mut bytes = 0;
@@ -236,10 +237,12 @@ fn numbers<T>(array: Option<&[T]>, ids: Ids, number: impl Fn(&T) -> i64) -> Arra
     })
 }
 
-fn score_arrays(graph: &Graph, scores: &MappedScores, ids: Ids) -> Vec<ArrayRef> {
-    let (incoming, outgoing) = (graph.incoming(), graph.outgoing());
-    let in_degrees = ids.clone().map(|id| incoming.degree(id as u32) as i64);
-    let out_degrees = ids.clone().map(|id| outgoing.degree(id as u32) as i64);
+/// `degrees`: the incoming edges of each node, and the outgoing ones.
+fn score_arrays(degrees: &[NodeDegrees<'_>; 2], scores: &MappedScores, ids: Ids) -> Vec<ArrayRef> {
+    let [in_degrees, out_degrees] = degrees.each_ref().map(|degrees| -> ArrayRef {
+        let degrees = ids.clone().map(|id| degrees.get(id as u32) as i64);
+        Arc::new(Int64Array::from_iter_values(degrees))
+    });
     let range = ids.start as usize..ids.end as usize;
     let score = |column: &Column<f64>| -> ArrayRef {
         Arc::new(Float64Array::from(column[range.clone()].to_vec()))
@@ -255,8 +258,8 @@ fn score_arrays(graph: &Graph, scores: &MappedScores, ids: Ids) -> Vec<ArrayRef>
         ),
     };
     vec![
-        Arc::new(Int64Array::from_iter_values(in_degrees)),
-        Arc::new(Int64Array::from_iter_values(out_degrees)),
+        in_degrees,
+        out_degrees,
         score(&scores.pagerank),
         position(&scores.pagerank_pos),
         harmonic,
@@ -295,10 +298,11 @@ fn component_arrays(scores: &MappedScores, ids: Ids) -> [ArrayRef; 2] {
 }
 
 /// Writes the scores of a graph that belongs to no run.
-pub fn write_ranks(path: &Path, graph: &Graph, scores: &MappedScores) -> Result<()> {
+pub fn write_ranks(path: &Path, graph: &AnyGraph, scores: &MappedScores) -> Result<()> {
     let names = graph.names();
+    let degrees = [graph.in_degrees()?, graph.out_degrees()?];
     let mut table = TableWriter::create(path, ranks_schema(names.is_some()), "")?;
-    for ids in batches(graph) {
+    for ids in batches(graph.num_nodes(), names) {
         let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(
             ids.clone().map(|id| id as i64),
         ))];
@@ -308,7 +312,7 @@ pub fn write_ranks(path: &Path, graph: &Graph, scores: &MappedScores) -> Result<
                 .map(|id| String::from_utf8_lossy(names.get(id as u32)));
             columns.push(Arc::new(StringArray::from_iter_values(names)));
         }
-        columns.extend(score_arrays(graph, scores, ids.clone()));
+        columns.extend(score_arrays(&degrees, scores, ids.clone()));
         columns.extend(component_arrays(scores, ids));
         table.write(columns)?;
     }

@@ -14,7 +14,9 @@ use arrow_array::{Array as _, RecordBatch};
 use crawlrank::interrupt::Interrupt;
 use crawlrank::progress::Show;
 use crawlrank::stages::rank::{self, Checkpoint, Options, Report};
-use crawlrank_graph::{BuilderOptions, Column, Graph, GraphBuilder, PageRankOptions, pagerank};
+use crawlrank_graph::{
+    AnyGraph, BuilderOptions, Column, Graph, GraphBuilder, PageRankOptions, pagerank,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
@@ -476,7 +478,7 @@ fn rank_with_checkpoints(folder: &Path) {
         memory: 1 << 30,
         checkpoint: checkpoint.after_every_iteration(),
     };
-    let graph = Graph::open(folder.join("graph")).unwrap();
+    let graph = AnyGraph::open(folder.join("graph")).unwrap();
     let scores = rank::score(&graph, &options, &Interrupt::default(), Show::Nothing).unwrap();
     let ranks = folder.join("ranks");
     let _ = fs::remove_dir_all(&ranks); // of one that was killed, or that had come to the end
