@@ -114,6 +114,7 @@ impl Rank {
             },
             harmonic: recipe.harmonic.then_some(HarmonicOptions {
                 log2m: recipe.harmonic_log2m,
+                ..HarmonicOptions::default()
             }),
             components: self.components,
             memory: budget(recipe),

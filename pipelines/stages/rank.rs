@@ -240,6 +240,7 @@ pub fn rank(job: &Job) -> Result<()> {
     let run = job.commits.run();
     let harmonic = job.recipe.harmonic.then_some(HarmonicOptions {
         log2m: job.recipe.harmonic_log2m,
+        ..HarmonicOptions::default()
     });
     for &level in &job.recipe.level {
         let name = RunDir::ranks(level);
@@ -306,7 +307,10 @@ pub fn score(
     });
     let (pagerank, resumed_after) = pagerank(graph, options, interrupt, show)?;
     let harmonic_left_out = options.harmonic.as_ref().and_then(|harmonic| {
-        let needed = crawlrank_graph::harmonic_memory_bytes(nodes, harmonic.log2m) + 8 * nodes;
+        let inner = graph.arrays().map_or(nodes, Graph::num_inner_nodes);
+        let threads = rayon::current_num_threads();
+        let needed = crawlrank_graph::harmonic_memory_bytes(nodes, inner, threads, harmonic)
+            .saturating_add(8 * nodes);
         let too_much = (needed > options.memory).then(|| format!(
             "its registers need {} MiB, the budget is {} MiB; `crawlrank rank` with more --memory or a lower --harmonic-log2m computes it",
             needed >> 20,

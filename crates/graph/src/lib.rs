@@ -14,6 +14,7 @@ mod graph;
 mod harmonic;
 mod id_builder;
 mod id_maps;
+mod in_edges;
 mod in_order;
 mod interner;
 mod interners;
@@ -46,7 +47,7 @@ pub use checkpoint::{Restored, remove_checkpoint};
 pub use column::{Column, ColumnValue};
 pub use components::{
     ComponentSizes, Components, ComponentsStep, strong_components, strong_components_memory_bytes,
-    weak_components, weak_components_memory_bytes,
+    weak_components, weak_components_memory_bytes, weak_components_of_stream,
 };
 pub use convert::{Form, convert};
 pub use error::Error;
@@ -54,6 +55,7 @@ pub use fold::{FoldOptions, fold};
 pub use graph::Graph;
 pub use harmonic::{
     Harmonic, HarmonicOptions, HarmonicStep, harmonic, harmonic_exact, harmonic_memory_bytes,
+    harmonic_of_stream,
 };
 pub use id_builder::{IdGraph, IdGraphBuilder, IdGraphOptions};
 pub use merge::{MergeOptions, Pages, Progress, SelfLoops, merge};

@@ -5,6 +5,7 @@ use super::sources::Sources;
 use super::strip::{STRIP_EDGES, Strip};
 use super::{BIN_NODES, RankingStream, num_bins};
 use crate::Error;
+use crate::in_edges::InEdges;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -173,5 +174,38 @@ impl<'a> StreamEdges<'a> {
             let source = self.nodes[first + usize::from(source)];
             each(source, first_target + u32::from(target));
         });
+    }
+}
+
+impl InEdges for StreamEdges<'_> {
+    type Block = Task;
+    type Worker = Worker;
+
+    fn num_nodes(&self) -> usize {
+        self.file.num_nodes()
+    }
+
+    fn blocks(&self) -> Vec<Task> {
+        self.tasks()
+    }
+
+    fn nodes(&self, block: &Task) -> Range<usize> {
+        let n = self.file.num_nodes();
+        n.min(block.bins.start * BIN_NODES)..n.min(block.bins.end * BIN_NODES)
+    }
+
+    fn has_outgoing(&self, node: usize) -> bool {
+        self.sources.number(node as u32).is_some()
+    }
+
+    fn for_each_edge(
+        &self,
+        block: &Task,
+        worker: &mut Worker,
+        mut each: impl FnMut(u32, u32),
+    ) -> Result<(), Error> {
+        self.for_each_strip(block.segments.clone(), worker, &mut |strip| {
+            StreamEdges::for_each_edge(self, strip, &mut each);
+        })
     }
 }

@@ -32,9 +32,14 @@ fn use_unverified(graph: &Graph) {
         },
         &mut go_on,
     );
-    let harmonic = harmonic(graph, &HarmonicOptions { log2m: 4 }, &mut |_| {
-        ControlFlow::Continue(())
-    });
+    let harmonic = harmonic(
+        graph,
+        &HarmonicOptions {
+            log2m: 4,
+            closeness: false,
+        },
+        &mut |_| ControlFlow::Continue(()),
+    );
     let exact = harmonic_exact(graph, &mut |_| ControlFlow::Continue(()));
     let weak = weak_components(graph, &mut |_| ControlFlow::Continue(()));
     let strong = strong_components(graph, &mut |_| ControlFlow::Continue(()));

@@ -4,6 +4,7 @@ mod checkpoints;
 mod components;
 mod damage;
 mod edges;
+mod harmonic;
 mod laws;
 mod ranks;
 mod reference;
