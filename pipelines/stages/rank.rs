@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crawlrank_graph::{
-    AnyGraph, Column, Components, Graph, HarmonicOptions, PageRank, PageRankOptions, Ranking,
-    Restored,
+    AnyGraph, Column, Components, Graph, Harmonic, HarmonicOptions, PageRank, PageRankOptions,
+    Ranking, Restored,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,8 @@ pub struct Options {
     pub pagerank: PageRankOptions,
     /// HyperBall's options; absent: harmonic centrality is left out.
     pub harmonic: Option<HarmonicOptions>,
+    /// Whether the number of nodes that reach each node is wanted, which comes with harmonic centrality.
+    pub reachable: bool,
     /// Whether components are wanted.
     pub components: bool,
     /// Bytes of memory to use.
@@ -227,8 +229,12 @@ impl Report {
 pub struct Scores {
     /// Sums to 1.
     pub pagerank: Vec<f64>,
-    /// Absent when not computed.
+    /// Absent when not computed, as are those that come with it when they were not asked for.
     pub harmonic: Option<Vec<f64>>,
+    /// One over the sum of distances from the nodes that reach each node.
+    pub closeness: Option<Vec<f64>>,
+    /// The nodes that reach each node, itself among them.
+    pub reachable: Option<Vec<f64>>,
     /// The weak and the strong component of each node; absent when not computed.
     pub components: Option<[Vec<u32>; 2]>,
     /// How it went.
@@ -259,6 +265,7 @@ pub fn rank(job: &Job) -> Result<()> {
                 ..PageRankOptions::default()
             },
             harmonic: harmonic.clone(),
+            reachable: false,
             components: false,
             memory: job.memory,
             checkpoint,
@@ -306,24 +313,33 @@ pub fn score(
         format!("the graph carries only its ranking stream; `crawlrank graph convert {graph} --form arrays --out NEW` makes the arrays that this needs")
     });
     let (pagerank, resumed_after) = pagerank(graph, options, interrupt, show)?;
-    let harmonic_left_out = options.harmonic.as_ref().and_then(|harmonic| {
-        let inner = graph.arrays().map_or(nodes, Graph::num_inner_nodes);
-        let threads = rayon::current_num_threads();
-        let needed = crawlrank_graph::harmonic_memory_bytes(nodes, inner, threads, harmonic)
-            .saturating_add(8 * nodes);
-        let too_much = (needed > options.memory).then(|| format!(
+    let harmonic_needs = options.harmonic.as_ref();
+    let harmonic_needs = harmonic_needs
+        .map(|harmonic| harmonic_memory_bytes(graph, harmonic))
+        .transpose()?;
+    let harmonic_left_out = harmonic_needs.and_then(|needed| {
+        let needed = needed.saturating_add(8 * nodes);
+        (needed > options.memory).then(|| format!(
             "its registers need {} MiB, the budget is {} MiB; `crawlrank rank` with more --memory or a lower --harmonic-log2m computes it",
             needed >> 20,
             options.memory >> 20
-        ));
-        only_stream.clone().or(too_much)
+        ))
     });
     let harmonic = options.harmonic.as_ref();
     let harmonic = harmonic.filter(|_| harmonic_left_out.is_none());
-    let harmonic = harmonic
-        .map(|harmonic| harmonic_scores(graph.arrays()?, harmonic, interrupt, show))
+    let found = harmonic
+        .map(|harmonic| harmonic_scores(graph, harmonic, interrupt, show))
         .transpose()?;
-    let scores_bytes = nodes * if harmonic.is_some() { 16 } else { 8 };
+    let [harmonic, closeness, reachable] = match found {
+        None => [None, None, None],
+        Some(found) => [
+            Some(found.scores),
+            Some(found.closeness).filter(|closeness| !closeness.is_empty()),
+            Some(found.reachable).filter(|_| options.reachable),
+        ],
+    };
+    let vectors = [&harmonic, &closeness, &reachable].into_iter().flatten();
+    let scores_bytes = 8 * nodes * (1 + vectors.count() as u64);
     let needed = components_memory_bytes(nodes) + scores_bytes;
     let too_much = (needed > options.memory).then(|| {
         format!(
@@ -367,6 +383,8 @@ pub fn score(
     Ok(Scores {
         pagerank: pagerank.scores,
         harmonic,
+        closeness,
+        reachable,
         components,
         report,
     })
@@ -409,20 +427,41 @@ fn pagerank(
     Ok((ranking.finish(), resumed_after))
 }
 
+/// What harmonic centrality takes; a stream is read for it once.
+fn harmonic_memory_bytes(graph: &AnyGraph, options: &HarmonicOptions) -> Result<u64> {
+    let nodes = graph.num_nodes();
+    // To read a stream by its nodes takes out-degrees, and the nodes of its sources.
+    let (inner, to_read) = match graph {
+        AnyGraph::Arrays(graph) => (graph.num_inner_nodes(), 0),
+        AnyGraph::Stream(graph) => {
+            let inner = graph.stream().num_inner_nodes()?;
+            (inner, 4 * (nodes + graph.stream().num_sources()))
+        }
+    };
+    let threads = rayon::current_num_threads();
+    let needed = crawlrank_graph::harmonic_memory_bytes(nodes, inner, threads, options);
+    Ok(needed.saturating_add(to_read))
+}
+
 fn harmonic_scores(
-    graph: &Graph,
+    graph: &AnyGraph,
     options: &HarmonicOptions,
     interrupt: &Interrupt,
     show: Show,
-) -> Result<Vec<f64>> {
+) -> Result<Harmonic> {
     let progress = Progress::start(show, "harmonic", "steps", 0);
     let mut steps = 0;
-    let scored = crawlrank_graph::harmonic(graph, options, &mut |_| {
+    let mut step = |_| {
         steps += 1;
         progress.set(steps, String::new());
         interrupt.flow()
-    });
-    Ok(interrupt.or_stopped(scored)?.scores)
+    };
+    interrupt.or_stopped(match graph {
+        AnyGraph::Arrays(graph) => crawlrank_graph::harmonic(graph, options, &mut step),
+        AnyGraph::Stream(graph) => {
+            crawlrank_graph::harmonic_of_stream(graph.stream(), options, &mut step)
+        }
+    })
 }
 
 /// What components take: the strong ones are looked for while the weak ones, four bytes a node, are kept.
@@ -473,6 +512,15 @@ pub fn write(folder: &Path, scores: &Scores) -> Result<()> {
             .collect();
         Column::write(&folder.join(format!("{name}_pos.npy")), &positions)?;
     }
+    let on_request = [
+        ("closeness", &scores.closeness),
+        ("reachable", &scores.reachable),
+    ];
+    for (name, values) in on_request {
+        if let Some(values) = values {
+            Column::write(&folder.join(format!("{name}.npy")), values)?;
+        }
+    }
     let components = scores.components.iter().flatten();
     for (name, ids) in ["weak_component", "strong_component"]
         .iter()
@@ -507,6 +555,7 @@ mod tests {
             let options = Options {
                 pagerank: PageRankOptions::default(),
                 harmonic: None,
+                reachable: false,
                 components: true,
                 memory,
                 checkpoint: Checkpoint::new(folder.path().join("ranks.checkpoint")),

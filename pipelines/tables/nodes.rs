@@ -20,7 +20,21 @@ pub struct MappedScores {
     pub(crate) harmonic: Option<(Column<f64>, Column<i64>)>,
     /// Weak and strong.
     components: Option<[Column<u32>; 2]>,
+    /// Those [on request](ON_REQUEST) that are there.
+    on_request: [Option<Column<f64>>; 2],
 }
+
+/// Columns of `ranks.parquet` that are there when they were asked for.
+pub const ON_REQUEST: [(&str, &str); 2] = [
+    (
+        "closeness",
+        "One over the sum of distances from the nodes that reach this one, estimated by HyperBall; 0 where there are none, null when not computed",
+    ),
+    (
+        "reachable",
+        "Nodes that reach this one, itself included, estimated by HyperBall; null when not computed",
+    ),
+];
 
 impl MappedScores {
     /// Opens the scores in `folder`, which must be those of `nodes` nodes.
@@ -30,6 +44,11 @@ impl MappedScores {
         let harmonic = match folder.join("harmonic.npy").exists() {
             true => Some((scores("harmonic.npy")?, positions("harmonic_pos.npy")?)),
             false => None,
+        };
+        let optional = |name: &str| -> Result<Option<Column<f64>>> {
+            let name = format!("{name}.npy");
+            let is_there = folder.join(&name).exists();
+            Ok(is_there.then(|| scores(&name)).transpose()?)
         };
         let component = |name: &str| Column::<u32>::open(&folder.join(name), nodes);
         let components = match folder.join("weak_component.npy").exists() {
@@ -44,6 +63,7 @@ impl MappedScores {
             pagerank_pos: positions("pagerank_pos.npy")?,
             harmonic,
             components,
+            on_request: [optional(ON_REQUEST[0].0)?, optional(ON_REQUEST[1].0)?],
         })
     }
 
@@ -267,8 +287,8 @@ fn score_arrays(degrees: &[NodeDegrees<'_>; 2], scores: &MappedScores, ids: Ids)
     ]
 }
 
-/// The schema of `ranks.parquet`, which ranking a graph alone writes.
-pub fn ranks_schema(named: bool) -> Schema {
+/// The schema of `ranks.parquet`, which ranking a graph alone writes; `requested` are those of [`ON_REQUEST`].
+pub fn ranks_schema(named: bool, requested: [bool; 2]) -> Schema {
     let mut fields = vec![count("id", "Position in the graph, from 0")];
     if named {
         fields.push(text("name", "The node's name, as the graph has it"));
@@ -283,6 +303,11 @@ pub fn ranks_schema(named: bool) -> Schema {
         "strong_component",
         "Strongly connected component, by its smallest id; null when not computed",
     ));
+    for ((name, doc), is_requested) in ON_REQUEST.iter().zip(requested) {
+        if is_requested {
+            fields.push(column(name, DataType::Float64, true, doc));
+        }
+    }
     Schema::new(fields)
 }
 
@@ -297,11 +322,16 @@ fn component_arrays(scores: &MappedScores, ids: Ids) -> [ArrayRef; 2] {
     }
 }
 
-/// Writes the scores of a graph that belongs to no run.
-pub fn write_ranks(path: &Path, graph: &AnyGraph, scores: &MappedScores) -> Result<()> {
+/// Writes the scores of a graph that belongs to no run, with those columns of [`ON_REQUEST`] that are requested.
+pub fn write_ranks(
+    path: &Path,
+    graph: &AnyGraph,
+    scores: &MappedScores,
+    requested: [bool; 2],
+) -> Result<()> {
     let names = graph.names();
     let degrees = [graph.in_degrees()?, graph.out_degrees()?];
-    let mut table = TableWriter::create(path, ranks_schema(names.is_some()), "")?;
+    let mut table = TableWriter::create(path, ranks_schema(names.is_some(), requested), "")?;
     for ids in batches(graph.num_nodes(), names) {
         let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(
             ids.clone().map(|id| id as i64),
@@ -313,7 +343,14 @@ pub fn write_ranks(path: &Path, graph: &AnyGraph, scores: &MappedScores) -> Resu
             columns.push(Arc::new(StringArray::from_iter_values(names)));
         }
         columns.extend(score_arrays(&degrees, scores, ids.clone()));
-        columns.extend(component_arrays(scores, ids));
+        columns.extend(component_arrays(scores, ids.clone()));
+        let range = ids.start as usize..ids.end as usize;
+        for (values, _) in (scores.on_request.iter().zip(requested)).filter(|pair| pair.1) {
+            columns.push(match values {
+                Some(values) => Arc::new(Float64Array::from(values[range.clone()].to_vec())),
+                None => new_null_array(&DataType::Float64, range.len()),
+            });
+        }
         table.write(columns)?;
     }
     table.finish()
