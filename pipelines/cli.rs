@@ -125,7 +125,7 @@ pub enum Command {
     Report(commands::report::Report),
     /// Rank a graph, or a run again
     Rank(commands::rank::Rank),
-    /// Import a graph, describe one, or merge several
+    /// Import a graph, describe or convert one, or merge several
     #[command(subcommand)]
     Graph(commands::graph::Graph),
     /// Write the links of pages to Parquet, a row a link; no graph

@@ -70,6 +70,6 @@ fn read(graph: &Graph) {
     }
     let options = PageRankOptions { max_iterations: 3, weighted: true, ..PageRankOptions::default() };
     let _ = pagerank(graph, &options, &mut |_| Continue(()));
-    let _ = harmonic(graph, &HarmonicOptions { log2m: 4 }, &mut |_| Continue(()));
+    let _ = harmonic(graph, &HarmonicOptions { log2m: 4, ..Default::default() }, &mut |_| Continue(()));
     let _ = harmonic_exact(graph, &mut |_| Continue(()));
 }

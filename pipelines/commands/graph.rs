@@ -3,6 +3,7 @@
 #[cfg(feature = "bvgraph")]
 mod bvgraph;
 mod cc;
+mod convert;
 mod degrees;
 mod distributions;
 mod edges;
@@ -19,8 +20,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use crawlrank_graph::Form;
 
 pub use self::cc::Www;
+pub use self::convert::Convert;
 pub use self::export::Export;
 pub use self::import::{Import, Loops};
 pub use self::info::Info;
@@ -30,7 +33,7 @@ use crate::error::{Error, Exit, Result};
 use crate::memory::{self, default_budget};
 use crate::recipe::Size;
 
-/// Imports or exports a graph, describes one, or merges several.
+/// Imports or exports a graph, describes or converts one, or merges several.
 #[derive(Debug, Subcommand)]
 pub enum Graph {
     /// Make a graph of files of edges
@@ -41,6 +44,8 @@ pub enum Graph {
     Info(Info),
     /// Make one graph of several: the union of their nodes and edges
     Merge(Merge),
+    /// Make a graph in another form: arrays of a ranking stream, or the stream alone
+    Convert(Convert),
 }
 
 impl Graph {
@@ -51,6 +56,7 @@ impl Graph {
             Graph::Export(command) => command.run(context),
             Graph::Info(command) => command.run(context),
             Graph::Merge(command) => command.run(context),
+            Graph::Convert(command) => command.run(context),
         }
     }
 }
@@ -112,6 +118,24 @@ impl Making {
             .prefix(".tmp-graph-")
             .tempdir_in(scratch);
         beside.map_err(|e| Error::cannot_create(scratch, &e))
+    }
+}
+
+/// How a graph directory holds its edges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormName {
+    /// In arrays of both directions, with a ranking stream beside them
+    Arrays,
+    /// In the ranking stream alone: 0.3 to 2.6 bytes an edge in place of 8 more, and made in less time
+    Stream,
+}
+
+impl From<FormName> for Form {
+    fn from(name: FormName) -> Self {
+        match name {
+            FormName::Arrays => Form::Arrays,
+            FormName::Stream => Form::Stream,
+        }
     }
 }
 

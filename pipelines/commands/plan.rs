@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use crawlrank_graph::PageRankOptions;
+use crawlrank_graph::{HarmonicOptions, PageRankOptions};
 use serde_json::Value;
 
 use super::run::{budget, threads};
@@ -71,8 +71,16 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
         threads(recipe).min(shards.len()),
         recipe.max_record.0,
     );
+    // Only what was captured has outgoing edges.
+    let sources = nodes.min(pages);
     let harmonic = match recipe.harmonic {
-        true => crawlrank_graph::harmonic_memory_bytes(nodes, recipe.harmonic_log2m),
+        true => {
+            let options = HarmonicOptions {
+                log2m: recipe.harmonic_log2m,
+                ..HarmonicOptions::default()
+            };
+            crawlrank_graph::harmonic_memory_bytes(nodes, sources, threads(recipe), &options)
+        }
         false => 0,
     };
     let rows: Vec<(&str, Value, &str)> = vec![
@@ -90,7 +98,7 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
         ("memory_bytes", budget(recipe).into(), "exact: the budget"),
         (
             "pagerank_bytes",
-            crawlrank_graph::pagerank_memory_bytes(nodes, nodes, &PageRankOptions::default())
+            crawlrank_graph::pagerank_memory_bytes(nodes, sources, &PageRankOptions::default())
                 .into(),
             "estimated, at most",
         ),

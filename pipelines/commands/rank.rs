@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use crawlrank_graph::{Dangling, Graph, HarmonicOptions, PageRankOptions};
+use crawlrank_graph::{AnyGraph, Dangling, HarmonicOptions, PageRankOptions};
 
 use super::graph::check_graph;
 use super::run::{budget, pool, threads};
@@ -45,6 +45,12 @@ pub struct Rank {
     /// Weakly and strongly connected components, too (for a graph)
     #[arg(long)]
     pub components: bool,
+    /// Closeness, too: one over the sum of distances from the nodes that reach each node (for a graph)
+    #[arg(long, conflicts_with = "no_harmonic")]
+    pub closeness: bool,
+    /// The number of nodes that reach each node, too (for a graph)
+    #[arg(long, conflicts_with = "no_harmonic")]
+    pub reachable: bool,
     /// The ranking
     #[command(flatten)]
     pub ranking: RankingFlags,
@@ -95,7 +101,7 @@ impl Rank {
 
     fn rank_graph(&self, recipe: &Recipe, out: &Path, context: &Context) -> Result<Exit> {
         check_graph(&self.target)?;
-        let graph = Graph::open(&self.target)?;
+        let graph = AnyGraph::open(&self.target)?;
         graph.verify()?;
         let options = Options {
             pagerank: PageRankOptions {
@@ -114,14 +120,16 @@ impl Rank {
             },
             harmonic: recipe.harmonic.then_some(HarmonicOptions {
                 log2m: recipe.harmonic_log2m,
+                closeness: self.closeness,
             }),
+            reachable: self.reachable,
             components: self.components,
             memory: budget(recipe),
             checkpoint: Checkpoint::new(out.join("ranks.checkpoint")),
         };
         fs::create_dir_all(out).map_err(|e| Error::cannot_create(out, &e))?;
         let scores = rank::score(&graph, &options, &context.interrupt, context.progress)?;
-        write_ranks(&graph, &scores, out)?;
+        write_ranks(&graph, &scores, [self.closeness, self.reachable], out)?;
         options.checkpoint.remove()?;
         let report = &scores.report;
         if let Some(why) = &report.harmonic_left_out {
@@ -157,10 +165,12 @@ impl Rank {
             || self.dangling.is_some()
             || self.accelerate
             || self.components
+            || self.closeness
+            || self.reachable
         {
             return Err(Error::usage("a run is ranked in place, from its recipe")
                 .at(&self.target)
-                .remedy("for --out, --weighted, --personalize, --dangling, --accelerate or --components give a graph of it, e.g. RUN/graph/host"));
+                .remedy("for --out, --weighted, --personalize, --dangling, --accelerate, --components, --closeness or --reachable give a graph of it, e.g. RUN/graph/host"));
         }
         let run = RunDir::new(&self.target);
         let _lock = run.lock()?;
@@ -181,7 +191,7 @@ impl Rank {
                     .at(run.root())
                     .remedy("run it to the end first"));
             }
-            let graph = Graph::open(run.output(&name))?;
+            let graph = AnyGraph::open(run.output(&name))?;
             rank::check_memory(&graph, &PageRankOptions::default(), budget(&recipe))?;
         }
         let shards = manifest::read_shards(&run)?;
@@ -191,7 +201,7 @@ impl Rank {
 }
 
 /// Writes `ranks.parquet` and `ranks.json` into a folder, each complete or not at all.
-fn write_ranks(graph: &Graph, scores: &Scores, out: &Path) -> Result<()> {
+fn write_ranks(graph: &AnyGraph, scores: &Scores, requested: [bool; 2], out: &Path) -> Result<()> {
     let scratch = tempfile::Builder::new()
         .prefix(".tmp-ranks-")
         .tempdir_in(out)
@@ -199,7 +209,7 @@ fn write_ranks(graph: &Graph, scores: &Scores, out: &Path) -> Result<()> {
     rank::write(scratch.path(), scores)?;
     let mapped = MappedScores::open(scratch.path(), graph.num_nodes())?;
     let table = scratch.path().join("ranks.parquet");
-    nodes::write_ranks(&table, graph, &mapped)?;
+    nodes::write_ranks(&table, graph, &mapped, requested)?;
     for name in ["ranks.parquet", "ranks.json"] {
         run::publish_file(&scratch.path().join(name), &out.join(name))?;
     }
@@ -207,7 +217,7 @@ fn write_ranks(graph: &Graph, scores: &Scores, out: &Path) -> Result<()> {
 }
 
 /// Reads a preference vector: one value a node, not negative, of any sum.
-fn preference(path: &Path, graph: &Graph) -> Result<Vec<f64>> {
+fn preference(path: &Path, graph: &AnyGraph) -> Result<Vec<f64>> {
     let file = File::open(path).map_err(|e| Error::usage(e.to_string()).at(path))?;
     let names = graph.names();
     let mut weights = vec![0.0; graph.num_nodes() as usize];

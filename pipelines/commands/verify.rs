@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crawlrank_graph::Graph;
+use crawlrank_graph::AnyGraph;
 use serde_json::Value;
 
 use super::graph::file_bytes;
@@ -170,7 +170,7 @@ fn array_bytes(graph: &Path) -> u64 {
 }
 
 fn verify_graph(target: &Path) -> Result<Found> {
-    let verified = Graph::open(target).and_then(|graph| graph.verify());
+    let verified = AnyGraph::open(target).and_then(|graph| graph.verify());
     let wrong = verified.err().map(|e| match e {
         // An array that went away is damage like any other.
         crawlrank_graph::Error::Io { path, source, .. }

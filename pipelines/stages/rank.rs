@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crawlrank_graph::{
-    Column, Components, Graph, HarmonicOptions, PageRank, PageRankOptions, Ranking, Restored,
+    AnyGraph, Column, Components, Graph, Harmonic, HarmonicOptions, PageRank, PageRankOptions,
+    Ranking, Restored,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub struct Options {
     pub pagerank: PageRankOptions,
     /// HyperBall's options; absent: harmonic centrality is left out.
     pub harmonic: Option<HarmonicOptions>,
+    /// Whether the number of nodes that reach each node is wanted, which comes with harmonic centrality.
+    pub reachable: bool,
     /// Whether components are wanted.
     pub components: bool,
     /// Bytes of memory to use.
@@ -226,8 +229,12 @@ impl Report {
 pub struct Scores {
     /// Sums to 1.
     pub pagerank: Vec<f64>,
-    /// Absent when not computed.
+    /// Absent when not computed, as are those that come with it when they were not asked for.
     pub harmonic: Option<Vec<f64>>,
+    /// One over the sum of distances from the nodes that reach each node.
+    pub closeness: Option<Vec<f64>>,
+    /// The nodes that reach each node, itself among them.
+    pub reachable: Option<Vec<f64>>,
     /// The weak and the strong component of each node; absent when not computed.
     pub components: Option<[Vec<u32>; 2]>,
     /// How it went.
@@ -239,6 +246,7 @@ pub fn rank(job: &Job) -> Result<()> {
     let run = job.commits.run();
     let harmonic = job.recipe.harmonic.then_some(HarmonicOptions {
         log2m: job.recipe.harmonic_log2m,
+        ..HarmonicOptions::default()
     });
     for &level in &job.recipe.level {
         let name = RunDir::ranks(level);
@@ -247,7 +255,7 @@ pub fn rank(job: &Job) -> Result<()> {
             checkpoint.remove()?;
             continue;
         }
-        let graph = Graph::open(run.output(&RunDir::graph(level)))?;
+        let graph = AnyGraph::open(run.output(&RunDir::graph(level)))?;
         let options = Options {
             pagerank: PageRankOptions {
                 damping: job.recipe.damping,
@@ -257,6 +265,7 @@ pub fn rank(job: &Job) -> Result<()> {
                 ..PageRankOptions::default()
             },
             harmonic: harmonic.clone(),
+            reachable: false,
             components: false,
             memory: job.memory,
             checkpoint,
@@ -271,7 +280,7 @@ pub fn rank(job: &Job) -> Result<()> {
 }
 
 /// Refuses a budget that the vectors of PageRank exceed; positions come when they are gone, and take less.
-pub fn check_memory(graph: &Graph, options: &PageRankOptions, budget: u64) -> Result<()> {
+pub fn check_memory(graph: &AnyGraph, options: &PageRankOptions, budget: u64) -> Result<()> {
     let (nodes, sources) = (graph.num_nodes(), graph.num_sources());
     let needed = crawlrank_graph::pagerank_memory_bytes(nodes, sources, options);
     if needed <= budget {
@@ -291,7 +300,7 @@ pub fn check_memory(graph: &Graph, options: &PageRankOptions, budget: u64) -> Re
 /// # Errors
 /// Exit 71 when the vectors of PageRank exceed the budget, found before anything starts.
 pub fn score(
-    graph: &Graph,
+    graph: &AnyGraph,
     options: &Options,
     interrupt: &Interrupt,
     show: Show,
@@ -299,39 +308,50 @@ pub fn score(
     let started = Instant::now();
     let nodes = graph.num_nodes();
     check_memory(graph, &options.pagerank, options.memory)?;
+    let only_stream = graph.arrays().err().map(|_| {
+        let graph = shown_path(graph.dir());
+        format!("the graph carries only its ranking stream; `crawlrank graph convert {graph} --form arrays --out NEW` makes the arrays that this needs")
+    });
     let (pagerank, resumed_after) = pagerank(graph, options, interrupt, show)?;
-    let (harmonic, left_out) = match &options.harmonic {
-        None => (None, None),
-        Some(harmonic) => {
-            let needed = crawlrank_graph::harmonic_memory_bytes(nodes, harmonic.log2m) + 8 * nodes;
-            if needed > options.memory {
-                let why = format!(
-                    "its registers need {} MiB, the budget is {} MiB; `crawlrank rank` with more --memory or a lower --harmonic-log2m computes it",
-                    needed >> 20,
-                    options.memory >> 20
-                );
-                (None, Some(why))
-            } else {
-                (
-                    Some(harmonic_scores(graph, harmonic, interrupt, show)?),
-                    None,
-                )
-            }
-        }
-    };
-    let scores_bytes = nodes * if harmonic.is_some() { 16 } else { 8 };
-    let needed = components_memory_bytes(nodes) + scores_bytes;
-    let fits = needed <= options.memory;
-    let components = (options.components && fits)
-        .then(|| components(graph, interrupt, show))
+    let harmonic_needs = options.harmonic.as_ref();
+    let harmonic_needs = harmonic_needs
+        .map(|harmonic| harmonic_memory_bytes(graph, harmonic))
         .transpose()?;
-    let components_left_out = (options.components && !fits).then(|| {
+    let harmonic_left_out = harmonic_needs.and_then(|needed| {
+        let needed = needed.saturating_add(8 * nodes);
+        (needed > options.memory).then(|| format!(
+            "its registers need {} MiB, the budget is {} MiB; `crawlrank rank` with more --memory or a lower --harmonic-log2m computes it",
+            needed >> 20,
+            options.memory >> 20
+        ))
+    });
+    let harmonic = options.harmonic.as_ref();
+    let harmonic = harmonic.filter(|_| harmonic_left_out.is_none());
+    let found = harmonic
+        .map(|harmonic| harmonic_scores(graph, harmonic, interrupt, show))
+        .transpose()?;
+    let [harmonic, closeness, reachable] = match found {
+        None => [None, None, None],
+        Some(found) => [
+            Some(found.scores),
+            Some(found.closeness).filter(|closeness| !closeness.is_empty()),
+            Some(found.reachable).filter(|_| options.reachable),
+        ],
+    };
+    let vectors = [&harmonic, &closeness, &reachable].into_iter().flatten();
+    let scores_bytes = 8 * nodes * (1 + vectors.count() as u64);
+    let needed = components_memory_bytes(nodes) + scores_bytes;
+    let too_much = (needed > options.memory).then(|| {
         format!(
             "they need {} MiB, the budget is {} MiB; more --memory computes them",
             needed >> 20,
             options.memory >> 20
         )
     });
+    let components_left_out = only_stream.or(too_much).filter(|_| options.components);
+    let components = (options.components && components_left_out.is_none())
+        .then(|| components(graph.arrays()?, interrupt, show))
+        .transpose()?;
     let (components, components_report) = components.unzip();
     let asked = &options.pagerank;
     let report = Report {
@@ -355,7 +375,7 @@ pub fn score(
             .as_ref()
             .filter(|_| harmonic.is_some())
             .map(|harmonic| harmonic.log2m),
-        harmonic_left_out: left_out,
+        harmonic_left_out,
         components: components_report,
         components_left_out,
         seconds: started.elapsed().as_secs_f64(),
@@ -363,6 +383,8 @@ pub fn score(
     Ok(Scores {
         pagerank: pagerank.scores,
         harmonic,
+        closeness,
+        reachable,
         components,
         report,
     })
@@ -370,14 +392,17 @@ pub fn score(
 
 /// Computes PageRank; returns with it how many iterations an earlier process had done.
 fn pagerank(
-    graph: &Graph,
+    graph: &AnyGraph,
     options: &Options,
     interrupt: &Interrupt,
     show: Show,
 ) -> Result<(PageRank, usize)> {
     let checkpoint = &options.checkpoint;
     let most = options.pagerank.max_iterations as u64;
-    let mut ranking = Ranking::new(graph, &options.pagerank)?;
+    let mut ranking = match graph {
+        AnyGraph::Arrays(graph) => Ranking::new(graph, &options.pagerank)?,
+        AnyGraph::Stream(graph) => Ranking::of_stream(graph.stream(), &options.pagerank)?,
+    };
     let resumed_after = checkpoint.restore(&mut ranking);
     let progress = Progress::start_at(show, "pagerank", "iterations", resumed_after as u64, most);
     let mut due = Instant::now() + checkpoint.every;
@@ -402,20 +427,41 @@ fn pagerank(
     Ok((ranking.finish(), resumed_after))
 }
 
+/// What harmonic centrality takes; a stream is read for it once.
+fn harmonic_memory_bytes(graph: &AnyGraph, options: &HarmonicOptions) -> Result<u64> {
+    let nodes = graph.num_nodes();
+    // To read a stream by its nodes takes out-degrees, and the nodes of its sources.
+    let (inner, to_read) = match graph {
+        AnyGraph::Arrays(graph) => (graph.num_inner_nodes(), 0),
+        AnyGraph::Stream(graph) => {
+            let inner = graph.stream().num_inner_nodes()?;
+            (inner, 4 * (nodes + graph.stream().num_sources()))
+        }
+    };
+    let threads = rayon::current_num_threads();
+    let needed = crawlrank_graph::harmonic_memory_bytes(nodes, inner, threads, options);
+    Ok(needed.saturating_add(to_read))
+}
+
 fn harmonic_scores(
-    graph: &Graph,
+    graph: &AnyGraph,
     options: &HarmonicOptions,
     interrupt: &Interrupt,
     show: Show,
-) -> Result<Vec<f64>> {
+) -> Result<Harmonic> {
     let progress = Progress::start(show, "harmonic", "steps", 0);
     let mut steps = 0;
-    let scored = crawlrank_graph::harmonic(graph, options, &mut |_| {
+    let mut step = |_| {
         steps += 1;
         progress.set(steps, String::new());
         interrupt.flow()
-    });
-    Ok(interrupt.or_stopped(scored)?.scores)
+    };
+    interrupt.or_stopped(match graph {
+        AnyGraph::Arrays(graph) => crawlrank_graph::harmonic(graph, options, &mut step),
+        AnyGraph::Stream(graph) => {
+            crawlrank_graph::harmonic_of_stream(graph.stream(), options, &mut step)
+        }
+    })
 }
 
 /// What components take: the strong ones are looked for while the weak ones, four bytes a node, are kept.
@@ -466,6 +512,15 @@ pub fn write(folder: &Path, scores: &Scores) -> Result<()> {
             .collect();
         Column::write(&folder.join(format!("{name}_pos.npy")), &positions)?;
     }
+    let on_request = [
+        ("closeness", &scores.closeness),
+        ("reachable", &scores.reachable),
+    ];
+    for (name, values) in on_request {
+        if let Some(values) = values {
+            Column::write(&folder.join(format!("{name}.npy")), values)?;
+        }
+    }
     let components = scores.components.iter().flatten();
     for (name, ids) in ["weak_component", "strong_component"]
         .iter()
@@ -493,12 +548,14 @@ mod tests {
                 ControlFlow::Continue(())
             })
             .unwrap()
+            .into_any()
             .graph;
         // Scores take 8 bytes a node, PageRank with its positions 24; the components 4 and 20.
         for (memory, fits) in [(24_000, false), (31_999, false), (32_000, true)] {
             let options = Options {
                 pagerank: PageRankOptions::default(),
                 harmonic: None,
+                reachable: false,
                 components: true,
                 memory,
                 checkpoint: Checkpoint::new(folder.path().join("ranks.checkpoint")),

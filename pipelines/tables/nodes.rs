@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray, new_null_array};
 use arrow_schema::{DataType, Field, Schema};
-use crawlrank_graph::{Column, Graph};
+use crawlrank_graph::{AnyGraph, Column, Graph, Names, NodeDegrees};
 
 use super::{BATCH_ROWS, TableWriter, column, count, text};
 use crate::error::{Error, Exit, Result};
@@ -20,7 +20,21 @@ pub struct MappedScores {
     pub(crate) harmonic: Option<(Column<f64>, Column<i64>)>,
     /// Weak and strong.
     components: Option<[Column<u32>; 2]>,
+    /// Those [on request](ON_REQUEST) that are there.
+    on_request: [Option<Column<f64>>; 2],
 }
+
+/// Columns of `ranks.parquet` that are there when they were asked for.
+pub const ON_REQUEST: [(&str, &str); 2] = [
+    (
+        "closeness",
+        "One over the sum of distances from the nodes that reach this one, estimated by HyperBall; 0 where there are none, null when not computed",
+    ),
+    (
+        "reachable",
+        "Nodes that reach this one, itself included, estimated by HyperBall; null when not computed",
+    ),
+];
 
 impl MappedScores {
     /// Opens the scores in `folder`, which must be those of `nodes` nodes.
@@ -30,6 +44,11 @@ impl MappedScores {
         let harmonic = match folder.join("harmonic.npy").exists() {
             true => Some((scores("harmonic.npy")?, positions("harmonic_pos.npy")?)),
             false => None,
+        };
+        let optional = |name: &str| -> Result<Option<Column<f64>>> {
+            let name = format!("{name}.npy");
+            let is_there = folder.join(&name).exists();
+            Ok(is_there.then(|| scores(&name)).transpose()?)
         };
         let component = |name: &str| Column::<u32>::open(&folder.join(name), nodes);
         let components = match folder.join("weak_component.npy").exists() {
@@ -44,6 +63,7 @@ impl MappedScores {
             pagerank_pos: positions("pagerank_pos.npy")?,
             harmonic,
             components,
+            on_request: [optional(ON_REQUEST[0].0)?, optional(ON_REQUEST[1].0)?],
         })
     }
 
@@ -131,10 +151,11 @@ pub fn write(
     check: impl Fn() -> Result<()>,
 ) -> Result<()> {
     let mut table = TableWriter::create(path, schema(level), run_id)?;
-    for ids in batches(graph) {
+    let degrees = [graph.incoming(), graph.outgoing()].map(NodeDegrees::Listed);
+    for ids in batches(graph.num_nodes(), graph.names()) {
         check()?;
         let mut columns = names(level, graph, ids.clone(), private_suffixes)?;
-        columns.extend(score_arrays(graph, scores, ids));
+        columns.extend(score_arrays(&degrees, scores, ids));
         table.write(columns)?;
     }
     table.finish()
@@ -144,19 +165,19 @@ pub fn write(
 const BATCH_NAME_BYTES: usize = 2 << 20;
 
 /// The nodes of a graph, a batch of the table at a time: a function of the graph alone.
-fn batches(graph: &Graph) -> impl Iterator<Item = Ids> + '_ {
+fn batches(num_nodes: u64, names: Option<Names<'_>>) -> impl Iterator<Item = Ids> + '_ {
     let mut first = 0;
     std::iter::from_fn(move || {
-        let ids = first..batch_end(graph, first);
+        let ids = first..batch_end(num_nodes, names, first);
         first = ids.end;
         (!ids.is_empty()).then_some(ids)
     })
 }
 
 /// Where the batch ends that begins with node `first`.
-fn batch_end(graph: &Graph, first: u64) -> u64 {
-    let last = graph.num_nodes().min(first + BATCH_ROWS as u64);
-    let Some(names) = graph.names() else {
+fn batch_end(num_nodes: u64, names: Option<Names<'_>>, first: u64) -> u64 {
+    let last = num_nodes.min(first + BATCH_ROWS as u64);
+    let Some(names) = names else {
         return last;
     };
     let mut bytes = 0;
@@ -236,10 +257,12 @@ fn numbers<T>(array: Option<&[T]>, ids: Ids, number: impl Fn(&T) -> i64) -> Arra
     })
 }
 
-fn score_arrays(graph: &Graph, scores: &MappedScores, ids: Ids) -> Vec<ArrayRef> {
-    let (incoming, outgoing) = (graph.incoming(), graph.outgoing());
-    let in_degrees = ids.clone().map(|id| incoming.degree(id as u32) as i64);
-    let out_degrees = ids.clone().map(|id| outgoing.degree(id as u32) as i64);
+/// `degrees`: the incoming edges of each node, and the outgoing ones.
+fn score_arrays(degrees: &[NodeDegrees<'_>; 2], scores: &MappedScores, ids: Ids) -> Vec<ArrayRef> {
+    let [in_degrees, out_degrees] = degrees.each_ref().map(|degrees| -> ArrayRef {
+        let degrees = ids.clone().map(|id| degrees.get(id as u32) as i64);
+        Arc::new(Int64Array::from_iter_values(degrees))
+    });
     let range = ids.start as usize..ids.end as usize;
     let score = |column: &Column<f64>| -> ArrayRef {
         Arc::new(Float64Array::from(column[range.clone()].to_vec()))
@@ -255,8 +278,8 @@ fn score_arrays(graph: &Graph, scores: &MappedScores, ids: Ids) -> Vec<ArrayRef>
         ),
     };
     vec![
-        Arc::new(Int64Array::from_iter_values(in_degrees)),
-        Arc::new(Int64Array::from_iter_values(out_degrees)),
+        in_degrees,
+        out_degrees,
         score(&scores.pagerank),
         position(&scores.pagerank_pos),
         harmonic,
@@ -264,8 +287,8 @@ fn score_arrays(graph: &Graph, scores: &MappedScores, ids: Ids) -> Vec<ArrayRef>
     ]
 }
 
-/// The schema of `ranks.parquet`, which ranking a graph alone writes.
-pub fn ranks_schema(named: bool) -> Schema {
+/// The schema of `ranks.parquet`, which ranking a graph alone writes; `requested` are those of [`ON_REQUEST`].
+pub fn ranks_schema(named: bool, requested: [bool; 2]) -> Schema {
     let mut fields = vec![count("id", "Position in the graph, from 0")];
     if named {
         fields.push(text("name", "The node's name, as the graph has it"));
@@ -280,6 +303,11 @@ pub fn ranks_schema(named: bool) -> Schema {
         "strong_component",
         "Strongly connected component, by its smallest id; null when not computed",
     ));
+    for ((name, doc), is_requested) in ON_REQUEST.iter().zip(requested) {
+        if is_requested {
+            fields.push(column(name, DataType::Float64, true, doc));
+        }
+    }
     Schema::new(fields)
 }
 
@@ -294,11 +322,17 @@ fn component_arrays(scores: &MappedScores, ids: Ids) -> [ArrayRef; 2] {
     }
 }
 
-/// Writes the scores of a graph that belongs to no run.
-pub fn write_ranks(path: &Path, graph: &Graph, scores: &MappedScores) -> Result<()> {
+/// Writes the scores of a graph that belongs to no run, with those columns of [`ON_REQUEST`] that are requested.
+pub fn write_ranks(
+    path: &Path,
+    graph: &AnyGraph,
+    scores: &MappedScores,
+    requested: [bool; 2],
+) -> Result<()> {
     let names = graph.names();
-    let mut table = TableWriter::create(path, ranks_schema(names.is_some()), "")?;
-    for ids in batches(graph) {
+    let degrees = [graph.in_degrees()?, graph.out_degrees()?];
+    let mut table = TableWriter::create(path, ranks_schema(names.is_some(), requested), "")?;
+    for ids in batches(graph.num_nodes(), names) {
         let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(
             ids.clone().map(|id| id as i64),
         ))];
@@ -308,8 +342,15 @@ pub fn write_ranks(path: &Path, graph: &Graph, scores: &MappedScores) -> Result<
                 .map(|id| String::from_utf8_lossy(names.get(id as u32)));
             columns.push(Arc::new(StringArray::from_iter_values(names)));
         }
-        columns.extend(score_arrays(graph, scores, ids.clone()));
-        columns.extend(component_arrays(scores, ids));
+        columns.extend(score_arrays(&degrees, scores, ids.clone()));
+        columns.extend(component_arrays(scores, ids.clone()));
+        let range = ids.start as usize..ids.end as usize;
+        for (values, _) in (scores.on_request.iter().zip(requested)).filter(|pair| pair.1) {
+            columns.push(match values {
+                Some(values) => Arc::new(Float64Array::from(values[range.clone()].to_vec())),
+                None => new_null_array(&DataType::Float64, range.len()),
+            });
+        }
         table.write(columns)?;
     }
     table.finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -113,3 +114,14 @@ def test_what_lacks_without_numpy_is_said(run: cr.Run, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "numpy", None)
     with pytest.raises(ModuleNotFoundError, match="pip install numpy"):
         run.graph()["pagerank"]
+
+
+def test_a_graph_of_a_stream_says_how_arrays_are_made(
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "edges.tsv").write_text("0\t1\n1\t2\n")
+    arguments = ("--format", "edges", "--form", "stream", "--out", tmp_path / "graph")
+    done = command("graph", "import", tmp_path / "edges.tsv", *arguments)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(cr.CrawlrankError, match="graph convert .* --form arrays"):
+        cr.Graph(tmp_path / "graph")

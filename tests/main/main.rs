@@ -13,5 +13,6 @@ mod report;
 mod robots_commands;
 mod run;
 mod run_commands;
+mod stream_graphs;
 mod util;
 mod warc_commands;

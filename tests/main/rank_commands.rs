@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{Array as _, RecordBatch};
+use arrow_array::{Array as _, ArrowPrimitiveType, RecordBatch};
 use crawlrank::interrupt::Interrupt;
 use crawlrank::progress::Show;
 use crawlrank::stages::rank::{self, Checkpoint, Options, Report};
-use crawlrank_graph::{BuilderOptions, Column, Graph, GraphBuilder, PageRankOptions, pagerank};
+use crawlrank_graph::{
+    AnyGraph, BuilderOptions, Column, Graph, GraphBuilder, PageRankOptions, pagerank,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
@@ -38,19 +40,26 @@ fn ranked(folder: &Path, edges: &Path, import: &[&str], rank: &[&str]) -> (PathB
 
 /// A column of `ranks.parquet`; nothing where all of it is null.
 fn column(out: &Path, name: &str) -> Option<Vec<i64>> {
-    let file = File::open(out.join("ranks.parquet")).unwrap();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    values::<Int64Type>(out, name)
+}
+
+fn values<T: ArrowPrimitiveType>(out: &Path, name: &str) -> Option<Vec<T::Native>> {
     let mut values = Vec::new();
-    for batch in reader.build().unwrap() {
+    for batch in ranks(out).build().unwrap() {
         let batch = batch.unwrap();
         let column = batch.column_by_name(name).expect("never absent");
         if column.null_count() == column.len() {
             return None;
         }
         assert_eq!(column.null_count(), 0, "{name}");
-        values.extend_from_slice(column.as_primitive::<Int64Type>().values());
+        values.extend_from_slice(column.as_primitive::<T>().values());
     }
     Some(values)
+}
+
+fn ranks(out: &Path) -> ParquetRecordBatchReaderBuilder<File> {
+    let file = File::open(out.join("ranks.parquet")).unwrap();
+    ParquetRecordBatchReaderBuilder::try_new(file).unwrap()
 }
 
 #[test]
@@ -84,6 +93,38 @@ fn components_are_computed_on_request() {
         })
     );
     assert_eq!(report["components_left_out"], Value::Null);
+}
+
+#[test]
+fn closeness_and_reachable_are_columns_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let edges = folder.path().join("edges.tsv");
+    // 0 and 1 link to 2, 2 to 3; all others are alone.
+    fs::write(&edges, "0 2\n1 2\n2 3\n").unwrap();
+    let ranked = |more: &[&str]| ranked(folder.path(), &edges, &["--nodes", "300"], more);
+
+    let (out, _) = ranked(&[]);
+    for name in ["closeness", "reachable"] {
+        assert!(ranks(&out).schema().column_with_name(name).is_none());
+    }
+
+    let (out, _) = ranked(&["--closeness", "--reachable", "--harmonic-log2m", "14"]);
+    let expected = [
+        ("closeness", [0.0, 0.0, 1.0 / 2.0, 1.0 / 5.0, 0.0]),
+        ("reachable", [1.0, 1.0, 3.0, 4.0, 1.0]),
+    ];
+    for (name, expected) in expected {
+        let found = values::<Float64Type>(&out, name).unwrap();
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() <= 1e-3, "{name}: {found}");
+        }
+    }
+
+    // What does not fit is null, as harmonic centrality is: 16 MiB for each thread.
+    let small = ["--memory", "128M", "--threads", "16"];
+    let (out, report) = ranked(&[&["--closeness", "--harmonic-log2m", "16"], &small[..]].concat());
+    assert_eq!(values::<Float64Type>(&out, "closeness"), None);
+    assert!(report["harmonic_left_out"].is_string(), "{report}");
 }
 
 #[test]
@@ -472,11 +513,12 @@ fn rank_with_checkpoints(folder: &Path) {
     let options = Options {
         pagerank: options(),
         harmonic: None,
+        reachable: false,
         components: false,
         memory: 1 << 30,
         checkpoint: checkpoint.after_every_iteration(),
     };
-    let graph = Graph::open(folder.join("graph")).unwrap();
+    let graph = AnyGraph::open(folder.join("graph")).unwrap();
     let scores = rank::score(&graph, &options, &Interrupt::default(), Show::Nothing).unwrap();
     let ranks = folder.join("ranks");
     let _ = fs::remove_dir_all(&ranks); // of one that was killed, or that had come to the end

@@ -62,8 +62,8 @@ fn tables_page() -> String {
         ),
         (
             "ranks",
-            "`ranks.parquet`: a row a node, by id. Made by `crawlrank rank GRAPH --out DIR`; `name` is there when the graph has names.",
-            nodes::ranks_schema(true),
+            "`ranks.parquet`: a row a node, by id. Made by `crawlrank rank GRAPH --out DIR`; `name` is there when the graph has names, `closeness` and `reachable` when they were asked for.",
+            nodes::ranks_schema(true, [true; 2]),
         ),
         (
             "edges",

@@ -8,7 +8,7 @@
 //! *Special nodes*: an isolated node is a component by itself, weakly and strongly; a node without
 //! incoming or without outgoing edges is strongly so. Self-loops change nothing.
 //!
-//! [`weak_components`] reads the outgoing edges once, in order, and unites their ends: a parallel
+//! [`weak_components`] reads all edges once, in any order, and unites their ends: a parallel
 //! union-find whose roots are hooked by compare-and-swap (Anderson and Woll, 1991), always the
 //! larger below the smaller, with path halving. [`strong_components`] is Tarjan's depth-first
 //! search (1972) as Pearce keeps it small ("A space-efficient algorithm for finding strongly
@@ -17,22 +17,22 @@
 //! trimming beforehand: the search, too, looks at them once.
 //!
 //! *Memory* per node: weakly 8 bytes, strongly 20, the counts of [`Components::sizes`] included;
-//! edges (4 bytes each) are read from the mapped file.
+//! edges (4 bytes each) are read from the mapped file. Over a stream weakly 4 bytes more for each node with
+//! outgoing edges, and the out-degrees while it is opened.
 
 use crate::Error;
 use crate::adjacency::Adjacency;
 use crate::graph::Graph;
+use crate::in_edges::{ArrayEdges, InEdges};
 use crate::pagerank::filled;
+use crate::stream::{RankingStream, StreamEdges};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Nodes between two calls for progress while threads unite: enough work for all of them.
-const NODES_PER_STEP: usize = 1 << 22;
-
-/// The least a thread takes at a time.
-const NODES_PER_TASK: usize = 1024;
+/// Blocks of edges between two calls for progress while threads unite: enough work for all of them.
+const BLOCKS_PER_STEP: usize = 256;
 
 /// Nodes between two calls for progress while one thread searches.
 const NODES_PER_TICK: u64 = 1 << 18;
@@ -136,16 +136,32 @@ pub fn weak_components(
     graph: &Graph,
     progress: &mut dyn FnMut(ComponentsStep) -> ControlFlow<()>,
 ) -> Result<Components, Error> {
-    let n = graph.num_nodes() as usize;
-    let outgoing = graph.outgoing();
-    let forest = Forest::new(n)?;
-    for start in (0..n).step_by(NODES_PER_STEP) {
-        let end = n.min(start + NODES_PER_STEP);
-        (start..end)
-            .into_par_iter()
-            .with_min_len(NODES_PER_TASK)
-            .try_for_each(|node| forest.unite_neighbors(&outgoing, node as u32))?;
-        tick(end as u64, progress)?;
+    weak(&ArrayEdges::new(graph), progress)
+}
+
+/// As [`weak_components`], of a graph of which there is only the stream: reads it once.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Memory`], [`Error::Interrupted`], and [`Error::Corrupt`] when the stream is damaged.
+pub fn weak_components_of_stream(
+    stream: &RankingStream,
+    progress: &mut dyn FnMut(ComponentsStep) -> ControlFlow<()>,
+) -> Result<Components, Error> {
+    let edges = StreamEdges::new(stream, &stream.out_degrees()?);
+    weak(&edges, progress)
+}
+
+fn weak<E: InEdges>(
+    edges: &E,
+    progress: &mut dyn FnMut(ComponentsStep) -> ControlFlow<()>,
+) -> Result<Components, Error> {
+    let forest = Forest::new(edges.num_nodes())?;
+    for blocks in edges.blocks().chunks(BLOCKS_PER_STEP) {
+        let unite = |worker: &mut E::Worker, block| forest.unite_edges(edges, block, worker);
+        let blocks_of_threads = blocks.par_iter();
+        blocks_of_threads.try_for_each_init(E::Worker::default, unite)?;
+        let done = blocks.last().map_or(0, |block| edges.nodes(block).end);
+        tick(done as u64, progress)?;
     }
     Ok(Components {
         ids: forest.into_roots(),
@@ -170,15 +186,20 @@ impl Forest {
         Ok(Forest { parents })
     }
 
-    fn unite_neighbors(&self, adjacency: &Adjacency, node: u32) -> Result<(), Error> {
-        let mut root = node;
-        for &target in adjacency.list(node)?.targets {
-            if target as usize >= self.parents.len() {
-                return Err(adjacency.bad_neighbor(node, target));
+    fn unite_edges<E: InEdges>(
+        &self,
+        edges: &E,
+        block: &E::Block,
+        worker: &mut E::Worker,
+    ) -> Result<(), Error> {
+        // Arrays have the edges of a target one after the other, whose root is then at hand.
+        let (mut last, mut root) = (0, 0);
+        edges.for_each_edge(block, worker, |source, target| {
+            if target != last {
+                (last, root) = (target, target);
             }
-            root = self.unite(root, target);
-        }
-        Ok(())
+            root = self.unite(root, source);
+        })
     }
 
     /// Makes one tree of those of two nodes; returns its root, or what was its root a moment ago.

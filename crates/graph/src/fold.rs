@@ -7,7 +7,7 @@
 
 use crate::Error;
 use crate::array::{Array, ArrayWriter};
-use crate::graph::{Graph, OneWayGraph};
+use crate::graph::{Graph, NodeData, OneWayGraph};
 use crate::interner::{Interner, SORT_BYTES_PER_NAME};
 use crate::manifest::Flags;
 use crate::merge::{Progress, Tick, merge_names};
@@ -54,7 +54,7 @@ pub fn fold(
         node_hosts: true,
         self_loops: false,
         incoming: true,
-        ..graph.one_way().flags()
+        ..graph.nodes().flags()
     };
     let mut writer = GraphWriter::create(out, flags)?;
     let mut scratch = Scratch::new(tmp);
@@ -93,7 +93,7 @@ fn fold_names(
     options: &FoldOptions,
     tick: &mut Tick<'_>,
 ) -> Result<(Array<u32>, u64), Error> {
-    let names = graph.one_way().expect_names()?;
+    let names = graph.nodes().expect_names()?;
     let mut chunks = Chunks::new(graph, scratch.new_dir()?, work_bytes(options.memory_bytes))?;
     let mut name = Vec::new();
     for id in 0..names.len() as u32 {
@@ -107,7 +107,8 @@ fn fold_names(
         .iter()
         .map(|path| OneWayGraph::open(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let maps = merge_names(&inputs, writer, scratch)?;
+    let nodes: Vec<&NodeData> = inputs.iter().map(OneWayGraph::nodes).collect();
+    let maps = merge_names(&nodes, writer, scratch)?;
 
     let chunk_of_nodes = Array::<u32>::open(
         &chunk_ids.dir,
@@ -203,7 +204,7 @@ impl<'a> Chunks<'a> {
             incoming: false,
             edge_pages: false,
             node_hosts: true,
-            ..self.graph.one_way().flags()
+            ..self.graph.nodes().flags()
         };
         let mut writer = GraphWriter::create_scratch(&path, flags)?;
         let mut names = NamesWriter::create(&writer)?;

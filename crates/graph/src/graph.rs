@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::manifest::{CHECKSUMS, Flags, Manifest};
 use crate::names::Names;
 use crate::stream::STREAM;
+use crate::writer::GraphWriter;
 use std::path::{Path, PathBuf};
 
 /// A graph directory mapped into memory: names, edges in both directions, counts per node.
@@ -20,14 +21,26 @@ pub struct Graph {
 /// A graph with its outgoing direction only: what a spill of a builder is, and all that a merge reads.
 #[derive(Debug)]
 pub(crate) struct OneWayGraph {
+    nodes: NodeData,
+    outgoing: Edges,
+}
+
+/// A graph directory without its edges: names and counts of the nodes.
+#[derive(Debug)]
+pub(crate) struct NodeData {
     dir: PathBuf,
     manifest: Manifest,
     checksums: Array<u64>,
     names: Option<(Array<u8>, Array<u64>)>,
-    outgoing: Edges,
     node_pages: Option<Array<u64>>,
     node_hosts: Option<Array<u32>>,
 }
+
+/// An array's name, data and the check of its header.
+pub(crate) type NamedArray<'a> = (&'static str, &'a [u8], Result<(), Error>);
+
+const OUTGOING: [&str; 3] = ["out_offsets", "out_targets", "out_pages"];
+const INCOMING: [&str; 3] = ["in_offsets", "in_targets", "in_pages"];
 
 #[derive(Debug)]
 struct Edges {
@@ -56,6 +69,9 @@ impl Graph {
     /// As [`open`](Self::open), before the stream is there.
     pub(crate) fn open_without_stream(dir: &Path) -> Result<Graph, Error> {
         let manifest = Manifest::read(dir)?;
+        if !manifest.has_arrays() {
+            return Err(no_arrays(dir));
+        }
         if !manifest.flags.incoming {
             return Err(Error::Incompatible {
                 path: dir.to_path_buf(),
@@ -63,7 +79,7 @@ impl Graph {
                 found: "scratch of an unfinished build".to_owned(),
             });
         }
-        let incoming = Edges::open(dir, &manifest, ["in_offsets", "in_targets", "in_pages"])?;
+        let incoming = Edges::open(dir, &manifest, INCOMING)?;
         Ok(Graph {
             one_way: OneWayGraph::with_manifest(dir, manifest)?,
             incoming,
@@ -72,38 +88,38 @@ impl Graph {
 
     /// Returns the file that rankings read, if the graph has one; graphs of older versions have none.
     pub fn ranking_stream(&self) -> Option<PathBuf> {
-        let has_stream = self.one_way.manifest.stream;
+        let has_stream = self.one_way.nodes.manifest.stream;
         has_stream.then(|| self.dir().join(STREAM))
     }
 
     /// Returns the directory that was opened.
     pub fn dir(&self) -> &Path {
-        &self.one_way.dir
+        self.nodes().dir()
     }
 
     /// Returns the number of nodes, at most 2^32 - 1.
     pub fn num_nodes(&self) -> u64 {
-        self.one_way.num_nodes()
+        self.nodes().num_nodes()
     }
 
     /// Returns the number of edges: unique ordered pairs of nodes.
     pub fn num_edges(&self) -> u64 {
-        self.one_way.manifest.num_edges
+        self.nodes().num_edges()
     }
 
     /// Whether edges from a node to itself were kept.
     pub fn keeps_self_loops(&self) -> bool {
-        self.one_way.flags().self_loops
+        self.nodes().flags().self_loops
     }
 
     /// Whether edges carry their number of pages.
     pub fn has_edge_pages(&self) -> bool {
-        self.one_way.flags().edge_pages
+        self.nodes().flags().edge_pages
     }
 
     /// Returns the names of the nodes; graphs imported from integer edges have none.
     pub fn names(&self) -> Option<Names<'_>> {
-        self.one_way.names()
+        self.nodes().names()
     }
 
     /// Returns the edges by source.
@@ -118,12 +134,12 @@ impl Graph {
 
     /// Returns the captured pages of each node, if the graph has them.
     pub fn node_pages(&self) -> Option<&[u64]> {
-        self.one_way.node_pages()
+        self.nodes().node_pages()
     }
 
     /// Returns the hosts that were folded into each node, if this graph came from a fold.
     pub fn node_hosts(&self) -> Option<&[u32]> {
-        self.one_way.node_hosts()
+        self.nodes().node_hosts()
     }
 
     /// Returns the number of nodes without outgoing edges.
@@ -139,15 +155,17 @@ impl Graph {
 
     /// Names and files of the arrays, in the order of the format: NumPy files, for readers of other languages.
     pub fn array_files(&self) -> impl Iterator<Item = (&str, PathBuf)> {
-        let arrays = self.one_way.manifest.arrays.iter();
-        arrays.map(|array| {
-            let name = array.name.as_str();
-            (name, array_path(&self.one_way.dir, name))
-        })
+        self.nodes().array_files()
     }
 
-    pub(crate) fn one_way(&self) -> &OneWayGraph {
-        &self.one_way
+    pub(crate) fn nodes(&self) -> &NodeData {
+        &self.one_way.nodes
+    }
+
+    /// Copies the edges in both directions.
+    pub(crate) fn copy_edges(&self, writer: &mut GraphWriter) -> Result<(), Error> {
+        self.one_way.outgoing.copy(OUTGOING, writer)?;
+        self.incoming.copy(INCOMING, writer)
     }
 
     pub(crate) fn into_one_way(self) -> OneWayGraph {
@@ -155,17 +173,12 @@ impl Graph {
     }
 
     /// Each array's name, data and the check of its header, in canonical order.
-    pub(crate) fn arrays(&self) -> Vec<(&'static str, &[u8], Result<(), Error>)> {
-        let mut arrays = self.one_way.name_arrays();
-        arrays.extend(self.one_way.outgoing.arrays(
-            &self.one_way.manifest,
-            ["out_offsets", "out_targets", "out_pages"],
-        ));
-        arrays.extend(self.incoming.arrays(
-            &self.one_way.manifest,
-            ["in_offsets", "in_targets", "in_pages"],
-        ));
-        arrays.extend(self.one_way.node_arrays());
+    pub(crate) fn arrays(&self) -> Vec<NamedArray<'_>> {
+        let (nodes, outgoing) = (self.nodes(), &self.one_way.outgoing);
+        let mut arrays = nodes.name_arrays();
+        arrays.extend(outgoing.arrays(&nodes.manifest, OUTGOING));
+        arrays.extend(self.incoming.arrays(&nodes.manifest, INCOMING));
+        arrays.extend(nodes.count_arrays());
         arrays
     }
 }
@@ -177,6 +190,31 @@ impl OneWayGraph {
     }
 
     fn with_manifest(dir: &Path, manifest: Manifest) -> Result<Self, Error> {
+        Ok(OneWayGraph {
+            outgoing: Edges::open(dir, &manifest, OUTGOING)?,
+            nodes: NodeData::open(dir, manifest)?,
+        })
+    }
+
+    pub(crate) fn nodes(&self) -> &NodeData {
+        &self.nodes
+    }
+
+    pub(crate) fn outgoing(&self) -> Adjacency<'_> {
+        self.outgoing.adjacency()
+    }
+
+    /// Those arrays that a merge reads.
+    pub(crate) fn merged_arrays(&self) -> Vec<NamedArray<'_>> {
+        let mut arrays = self.nodes.name_arrays();
+        arrays.extend(self.outgoing.arrays(&self.nodes.manifest, OUTGOING));
+        arrays.extend(self.nodes.count_arrays());
+        arrays
+    }
+}
+
+impl NodeData {
+    pub(crate) fn open(dir: &Path, manifest: Manifest) -> Result<Self, Error> {
         let n = manifest.num_nodes;
         let Flags {
             names,
@@ -191,11 +229,10 @@ impl OneWayGraph {
             }
             false => None,
         };
-        Ok(OneWayGraph {
+        Ok(NodeData {
             dir: dir.to_path_buf(),
             checksums: Array::open(dir, CHECKSUMS, manifest.num_blocks())?,
             names,
-            outgoing: Edges::open(dir, &manifest, ["out_offsets", "out_targets", "out_pages"])?,
             node_pages: node_pages
                 .then(|| Array::open(dir, "node_pages", n))
                 .transpose()?,
@@ -226,6 +263,10 @@ impl OneWayGraph {
         self.manifest.num_nodes
     }
 
+    pub(crate) fn num_edges(&self) -> u64 {
+        self.manifest.num_edges
+    }
+
     pub(crate) fn names(&self) -> Option<Names<'_>> {
         let (bytes, offsets) = self.names.as_ref()?;
         Some(Names::new(
@@ -244,10 +285,6 @@ impl OneWayGraph {
         })
     }
 
-    pub(crate) fn outgoing(&self) -> Adjacency<'_> {
-        self.outgoing.adjacency()
-    }
-
     pub(crate) fn node_pages(&self) -> Option<&[u64]> {
         self.node_pages.as_ref().map(Array::as_slice)
     }
@@ -256,18 +293,19 @@ impl OneWayGraph {
         self.node_hosts.as_ref().map(Array::as_slice)
     }
 
-    /// Name, data and check of the header of the arrays that a merge reads.
-    pub(crate) fn merged_arrays(&self) -> Vec<(&'static str, &[u8], Result<(), Error>)> {
+    fn array_files(&self) -> impl Iterator<Item = (&str, PathBuf)> {
+        let names = self.manifest.arrays.iter().map(|array| array.name.as_str());
+        names.map(|name| (name, array_path(&self.dir, name)))
+    }
+
+    /// All arrays of a graph that has none of edges.
+    pub(crate) fn arrays(&self) -> Vec<NamedArray<'_>> {
         let mut arrays = self.name_arrays();
-        arrays.extend(
-            self.outgoing
-                .arrays(&self.manifest, ["out_offsets", "out_targets", "out_pages"]),
-        );
-        arrays.extend(self.node_arrays());
+        arrays.extend(self.count_arrays());
         arrays
     }
 
-    fn name_arrays(&self) -> Vec<(&'static str, &[u8], Result<(), Error>)> {
+    fn name_arrays(&self) -> Vec<NamedArray<'_>> {
         match &self.names {
             Some((bytes, offsets)) => {
                 vec![
@@ -279,7 +317,7 @@ impl OneWayGraph {
         }
     }
 
-    fn node_arrays(&self) -> Vec<(&'static str, &[u8], Result<(), Error>)> {
+    fn count_arrays(&self) -> Vec<NamedArray<'_>> {
         let pages = self
             .node_pages
             .iter()
@@ -289,6 +327,18 @@ impl OneWayGraph {
             .iter()
             .map(|array| checked(array, &self.manifest, "node_hosts"));
         pages.chain(hosts).collect()
+    }
+}
+
+/// For a graph that carries only its ranking stream, where arrays are needed.
+pub(crate) fn no_arrays(dir: &Path) -> Error {
+    let quoted = dir.display();
+    Error::Incompatible {
+        path: dir.to_path_buf(),
+        expected: "a graph with arrays of its edges".to_owned(),
+        found: format!(
+            "one that carries only its ranking stream; `crawlrank graph convert {quoted} --form arrays --out NEW` makes the arrays"
+        ),
     }
 }
 
@@ -310,6 +360,21 @@ impl Edges {
         })
     }
 
+    fn copy(&self, names: [&'static str; 3], writer: &mut GraphWriter) -> Result<(), Error> {
+        let mut offsets = writer.array(names[0])?;
+        offsets.extend(self.offsets.as_slice())?;
+        writer.finish_array(offsets)?;
+        let values = [Some(&self.targets), self.pages.as_ref()];
+        for (name, values) in names[1..].iter().zip(values) {
+            if let Some(values) = values {
+                let mut array = writer.array(name)?;
+                array.extend(values.as_slice())?;
+                writer.finish_array(array)?;
+            }
+        }
+        Ok(())
+    }
+
     fn adjacency(&self) -> Adjacency<'_> {
         let pages = self.pages.as_ref().map(Array::as_slice);
         Adjacency::new(
@@ -324,7 +389,7 @@ impl Edges {
         &self,
         manifest: &Manifest,
         [offsets, targets, pages]: [&'static str; 3],
-    ) -> Vec<(&'static str, &[u8], Result<(), Error>)> {
+    ) -> Vec<NamedArray<'_>> {
         let mut arrays = vec![
             checked(&self.offsets, manifest, offsets),
             checked(&self.targets, manifest, targets),

@@ -5,6 +5,7 @@ use crate::graph::Graph;
 use crate::manifest::{Flags, MAX_NODES};
 use crate::merge::{Progress, SelfLoops, Tick};
 use crate::sorter::{Kept, Record, Sorter, Start};
+use crate::stream_graph::AnyGraph;
 use crate::transpose::write_incoming;
 use crate::writer::{
     AdjacencyWriter, Direction, GraphWriter, check_free, check_num_nodes, checked_num_nodes,
@@ -48,15 +49,27 @@ pub struct IdGraphBuilder {
 
 /// The graph of an [`IdGraphBuilder`] and what went into it.
 #[derive(Debug)]
-pub struct IdGraph {
+pub struct IdGraph<G = Graph> {
     /// The graph.
-    pub graph: Graph,
+    pub graph: G,
     /// Edges given.
     pub edges_read: u64,
     /// Edges given again.
     pub duplicates: u64,
     /// Different edges from a node to itself, kept or dropped.
     pub self_loops: u64,
+}
+
+impl<G: Into<AnyGraph>> IdGraph<G> {
+    /// Returns the same with a graph of either form.
+    pub fn into_any(self) -> IdGraph<AnyGraph> {
+        IdGraph {
+            graph: self.graph.into(),
+            edges_read: self.edges_read,
+            duplicates: self.duplicates,
+            self_loops: self.self_loops,
+        }
+    }
 }
 
 impl IdGraphBuilder {
@@ -165,6 +178,14 @@ impl IdGraphBuilder {
         Ok(())
     }
 
+    pub(crate) fn least_nodes(&self) -> u64 {
+        self.least_nodes
+    }
+
+    pub(crate) fn sorter(&self) -> &Sorter<u64> {
+        &self.sorter
+    }
+
     #[cold]
     fn need_nodes(&mut self, nodes: u64) {
         self.least_nodes = nodes;
@@ -193,6 +214,28 @@ impl IdGraphBuilder {
         out: &Path,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<IdGraph, Error> {
+        let (tmp, options) = (self.tmp.clone(), self.options.clone());
+        self.finish_with(num_nodes, out, true, progress, |parts| {
+            write_edges(
+                parts.sorter,
+                parts.n,
+                parts.writer,
+                &tmp,
+                &options,
+                parts.tick,
+            )
+        })
+    }
+
+    /// As [`finish`](Self::finish); `write` makes the graph, with the incoming direction or without.
+    pub(crate) fn finish_with<T>(
+        self,
+        num_nodes: Option<u64>,
+        out: &Path,
+        incoming: bool,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+        write: impl FnOnce(Parts<'_, '_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         check_free(out)?;
         let tick = &mut Tick::new(progress);
         let n = checked_num_nodes(num_nodes, self.least_nodes)?;
@@ -203,17 +246,31 @@ impl IdGraphBuilder {
                 found: format!("{} less", self.to_skip),
             });
         }
-        let flags = flags(self.options.self_loops == SelfLoops::Keep);
+        let flags = flags(incoming, self.options.self_loops == SelfLoops::Keep);
         let writer = match &self.kept {
             Some(_) => GraphWriter::create_again(out, flags)?,
             None => GraphWriter::create(out, flags)?,
         };
-        let graph = write_edges(self.sorter, n, writer, &self.tmp, &self.options, tick)?;
+        let graph = write(Parts {
+            sorter: self.sorter,
+            n,
+            writer,
+            tick,
+        })?;
         if let Some(kept) = self.kept {
             kept.finish();
         }
         Ok(graph)
     }
+}
+
+/// What a graph is made of when all edges have come.
+pub(crate) struct Parts<'a, 'b> {
+    pub(crate) sorter: Sorter<u64>,
+    /// The number of nodes.
+    pub(crate) n: u64,
+    pub(crate) writer: GraphWriter,
+    pub(crate) tick: &'a mut Tick<'b>,
 }
 
 /// Writes sorted edges in both directions, which are all that `writer` still lacks, and puts the graph in its place.
@@ -254,10 +311,10 @@ pub(crate) fn write_edges<R: Record>(
     })
 }
 
-fn flags(self_loops: bool) -> Flags {
+fn flags(incoming: bool, self_loops: bool) -> Flags {
     Flags {
         names: false,
-        incoming: true,
+        incoming,
         edge_pages: false,
         node_pages: false,
         node_hosts: false,

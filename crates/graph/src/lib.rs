@@ -7,6 +7,7 @@ mod by_target;
 mod checkpoint;
 mod column;
 mod components;
+mod convert;
 mod error;
 mod extrapolation;
 mod fold;
@@ -14,6 +15,7 @@ mod graph;
 mod harmonic;
 mod id_builder;
 mod id_maps;
+mod in_edges;
 mod in_order;
 mod interner;
 mod interners;
@@ -21,6 +23,7 @@ mod manifest;
 mod mapping;
 mod memory;
 mod merge;
+mod merge_stream;
 mod names;
 mod numbered;
 mod paged_ids;
@@ -30,6 +33,8 @@ mod positions;
 mod pull;
 mod sorter;
 mod stream;
+mod stream_builder;
+mod stream_graph;
 mod syncer;
 mod transpose;
 mod verify;
@@ -44,16 +49,19 @@ pub use checkpoint::{Restored, remove_checkpoint};
 pub use column::{Column, ColumnValue};
 pub use components::{
     ComponentSizes, Components, ComponentsStep, strong_components, strong_components_memory_bytes,
-    weak_components, weak_components_memory_bytes,
+    weak_components, weak_components_memory_bytes, weak_components_of_stream,
 };
+pub use convert::{Form, convert};
 pub use error::Error;
 pub use fold::{FoldOptions, fold};
 pub use graph::Graph;
 pub use harmonic::{
     Harmonic, HarmonicOptions, HarmonicStep, harmonic, harmonic_exact, harmonic_memory_bytes,
+    harmonic_of_stream,
 };
 pub use id_builder::{IdGraph, IdGraphBuilder, IdGraphOptions};
 pub use merge::{MergeOptions, Pages, Progress, SelfLoops, merge};
+pub use merge_stream::merge_as;
 pub use names::{MAX_NAME_BYTES, Names};
 pub use numbered::{NumberedGraphBuilder, NumberedNodes};
 pub use paged_ids::PagedIdGraphBuilder;
@@ -63,6 +71,8 @@ pub use pagerank::{
 pub use positions::positions;
 pub use sorter::Start;
 pub use stream::{EdgeList, EdgePart, RankedEdges, RankingStream};
+pub use stream_builder::StreamGraphBuilder;
+pub use stream_graph::{AnyGraph, NodeDegrees, StreamGraph};
 pub use transpose::transpose;
 
 /// Spreads the bits of a number: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014). Part of

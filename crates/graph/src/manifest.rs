@@ -9,7 +9,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub(crate) const MANIFEST: &str = "graph.json";
 pub(crate) const CHECKSUMS: &str = "checksums";
+/// The version of graphs with arrays of edges, with a stream beside them or, the first ones, without.
 pub(crate) const VERSION: u32 = 1;
+/// The version of graphs that carry only their stream: programs that do not know it say so.
+const STREAM_VERSION: u32 = 2;
 const FORMAT: &str = "crawlrank-graph";
 
 /// A manifest has under 3 KB; more is not read into memory.
@@ -56,6 +59,9 @@ pub(crate) struct Manifest {
     /// Whether there is a ranking stream; absent in the first graphs, which have none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) stream: bool,
+    /// Where the stream holds what nothing else does: the checksum of its table, and so of all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stream_checksum: Option<String>,
     block_bytes: u64,
     pub(crate) arrays: Vec<ArrayEntry>,
     /// XXH3-64 of the data of `checksums.npy`.
@@ -72,13 +78,15 @@ struct Probe {
 }
 
 impl Manifest {
-    /// Describes finished arrays (`infos` in canonical order) and their checksums.
+    /// Describes finished arrays (`infos` in canonical order) and their checksums. `only_stream`: that of the stream,
+    /// where there are no arrays of edges.
     pub(crate) fn new(
         num_nodes: u64,
         num_edges: u64,
         flags: Flags,
         infos: &[ArrayInfo],
         checksums: &[u64],
+        only_stream: Option<u64>,
     ) -> Self {
         let arrays = infos
             .iter()
@@ -91,11 +99,15 @@ impl Manifest {
             .collect();
         let mut manifest = Manifest {
             format: FORMAT.to_owned(),
-            version: VERSION,
+            version: match only_stream {
+                None => VERSION,
+                Some(_) => STREAM_VERSION,
+            },
             num_nodes,
             num_edges,
             flags,
-            stream: flags.incoming,
+            stream: flags.incoming || only_stream.is_some(),
+            stream_checksum: only_stream.map(hex),
             block_bytes: BLOCK_BYTES as u64,
             arrays,
             checksums: digest(bytemuck::cast_slice(checksums)),
@@ -114,11 +126,14 @@ impl Manifest {
         if probe.format != FORMAT {
             return Err(bad(format!("format {:?}", probe.format)));
         }
-        if probe.version != u64::from(VERSION) {
+        if ![VERSION, STREAM_VERSION]
+            .map(u64::from)
+            .contains(&probe.version)
+        {
             return Err(Error::Version {
                 path: path.clone(),
                 found: probe.version,
-                expected: VERSION,
+                expected: STREAM_VERSION,
             });
         }
         let manifest: Manifest =
@@ -139,7 +154,16 @@ impl Manifest {
         if self.block_bytes != BLOCK_BYTES as u64 {
             return Err(format!("blocks of {} bytes", self.block_bytes));
         }
-        let layout = layout(self.flags, self.num_nodes, self.num_edges);
+        let edges = !self.flags.incoming && !self.flags.edge_pages && self.stream;
+        if self.has_arrays() == self.stream_checksum.is_some() || !(self.has_arrays() || edges) {
+            return Err("edges in no form, or in another one than its version says".to_owned());
+        }
+        let layout = layout(
+            self.flags,
+            self.has_arrays(),
+            self.num_nodes,
+            self.num_edges,
+        );
         if self.arrays.len() != layout.len() {
             return Err(format!(
                 "{} arrays instead of {}",
@@ -165,6 +189,17 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+
+    /// Whether there are arrays of edges; otherwise there is only the stream.
+    pub(crate) fn has_arrays(&self) -> bool {
+        self.version == VERSION
+    }
+
+    /// Whether this is the checksum of the stream's table; a manifest of arrays knows none.
+    pub(crate) fn is_of_stream(&self, table_checksum: u64) -> bool {
+        let known = self.stream_checksum.as_ref();
+        known.is_none_or(|known| *known == hex(table_checksum))
     }
 
     /// Values in the array of that name; 0 when there is none.
@@ -216,8 +251,8 @@ pub(crate) struct Slot {
     len: Option<u64>,
 }
 
-/// Returns the arrays of a graph in canonical order.
-pub(crate) fn layout(flags: Flags, num_nodes: u64, num_edges: u64) -> Vec<Slot> {
+/// Returns the arrays of a graph in canonical order; `has_edges`: whether some hold edges.
+pub(crate) fn layout(flags: Flags, has_edges: bool, num_nodes: u64, num_edges: u64) -> Vec<Slot> {
     fn slot<T: Element>(name: &'static str, len: Option<u64>) -> Slot {
         Slot {
             name,
@@ -233,8 +268,10 @@ pub(crate) fn layout(flags: Flags, num_nodes: u64, num_edges: u64) -> Vec<Slot> 
         slots.push(slot::<u8>("names", None));
         slots.push(slot::<u64>("name_offsets", offsets));
     }
-    slots.push(slot::<u64>("out_offsets", offsets));
-    slots.push(slot::<u32>("out_targets", m));
+    if has_edges {
+        slots.push(slot::<u64>("out_offsets", offsets));
+        slots.push(slot::<u32>("out_targets", m));
+    }
     if flags.edge_pages {
         slots.push(slot::<u32>("out_pages", m));
     }
@@ -273,5 +310,9 @@ fn read_limited(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    format!("{:016x}", xxh3_64(bytes))
+    hex(xxh3_64(bytes))
+}
+
+fn hex(checksum: u64) -> String {
+    format!("{checksum:016x}")
 }

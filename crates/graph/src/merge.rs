@@ -11,12 +11,12 @@
 
 use crate::Error;
 use crate::adjacency::{Adjacency, List};
-use crate::graph::{Graph, OneWayGraph};
+use crate::graph::{Graph, NodeData, OneWayGraph};
 use crate::id_maps::{IdMaps, IdMapsWriter};
 use crate::manifest::Flags;
+use crate::merge_stream::open_one_way;
 use crate::sorter::add_pages;
 use crate::transpose::write_incoming;
-use crate::verify::verify_one_way;
 use crate::writer::{AdjacencyWriter, Direction, GraphWriter, NamesWriter, Scratch, check_free};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -133,7 +133,7 @@ impl<'a> Tick<'a> {
 
 /// Merges graphs with names: the union of their nodes and edges, at `out`.
 ///
-/// Pages of edges and nodes, and hosts of nodes, are summed. The result's bytes depend neither on
+/// Inputs are of either form. Pages of edges and nodes, and hosts of nodes, are summed. The result's bytes depend neither on
 /// the order of the inputs nor on how they were merged before. All inputs must carry the same
 /// arrays. Scratch goes to the directory `tmp`.
 ///
@@ -156,18 +156,8 @@ pub fn merge(
         });
     }
     check_free(out)?;
-    let opened = Opened {
-        given: inputs.len(),
-        verify: options.verify,
-    };
-    merge_paths(
-        inputs.to_vec(),
-        opened,
-        out,
-        tmp,
-        options,
-        &mut Tick::new(progress),
-    )
+    let tick = &mut Tick::new(progress);
+    merge_paths(inputs.to_vec(), false, out, tmp, options, tick)
 }
 
 /// Merges a builder's spills, which need no check, since this process wrote them.
@@ -177,29 +167,12 @@ pub(crate) fn merge_spills(
     tmp: &Path,
     options: &MergeOptions,
 ) -> Result<Graph, Error> {
-    merge_paths(
-        spills,
-        Opened {
-            given: 0,
-            verify: false,
-        },
-        out,
-        tmp,
-        options,
-        &mut Tick::silent(),
-    )
-}
-
-/// How the inputs of a level are opened: the first `given` of the first level are the caller's.
-#[derive(Clone, Copy)]
-struct Opened {
-    given: usize,
-    verify: bool,
+    merge_paths(spills, true, out, tmp, options, &mut Tick::silent())
 }
 
 fn merge_paths(
     mut inputs: Vec<PathBuf>,
-    mut opened: Opened,
+    mut own: bool,
     out: &Path,
     tmp: &Path,
     options: &MergeOptions,
@@ -210,8 +183,8 @@ fn merge_paths(
     while inputs.len() > fan_in {
         let mut merged = Vec::new();
         for group in inputs.chunks(fan_in) {
-            let graphs = open_group(group, opened)?;
-            let flags = merged_flags(&graphs, SelfLoops::Keep, options.pages)?;
+            let graphs = open_group(group, own, &mut scratch, tmp, options, tick)?;
+            let flags = merged_flags(&nodes_of(&graphs), SelfLoops::Keep, options.pages)?;
             let path = scratch.new_path()?;
             let mut writer = GraphWriter::create_scratch(
                 &path,
@@ -222,19 +195,16 @@ fn merge_paths(
             )?;
             let (n, m) = merge_into(&graphs, &mut writer, &mut scratch, tick)?;
             writer.finish_one_way(n, m)?;
-            if opened.given == 0 {
+            if own {
                 remove_all(group)?;
             }
             merged.push(path);
         }
         inputs = merged;
-        opened = Opened {
-            given: 0,
-            verify: false,
-        };
+        own = true;
     }
-    let graphs = open_group(&inputs, opened)?;
-    let flags = merged_flags(&graphs, options.self_loops, options.pages)?;
+    let graphs = open_group(&inputs, own, &mut scratch, tmp, options, tick)?;
+    let flags = merged_flags(&nodes_of(&graphs), options.self_loops, options.pages)?;
     let mut writer = GraphWriter::create(
         out,
         Flags {
@@ -248,16 +218,18 @@ fn merge_paths(
     writer.finish(n, m)
 }
 
-fn open_group(paths: &[PathBuf], opened: Opened) -> Result<Vec<OneWayGraph>, Error> {
-    let open = |path: &PathBuf| match opened.given {
-        0 => OneWayGraph::open(path),
-        _ => {
-            let graph = Graph::open(path)?.into_one_way();
-            if opened.verify {
-                verify_one_way(&graph)?;
-            }
-            Ok(graph)
-        }
+/// `own`: scratch of this process; other graphs are the caller's.
+fn open_group(
+    paths: &[PathBuf],
+    own: bool,
+    scratch: &mut Scratch,
+    tmp: &Path,
+    options: &MergeOptions,
+    tick: &mut Tick<'_>,
+) -> Result<Vec<OneWayGraph>, Error> {
+    let open = |path: &PathBuf| match own {
+        true => OneWayGraph::open(path),
+        false => open_one_way(path, scratch, tmp, options, tick),
     };
     paths.iter().map(open).collect()
 }
@@ -268,13 +240,17 @@ fn remove_all(paths: &[PathBuf]) -> Result<(), Error> {
         .try_for_each(|path| std::fs::remove_dir_all(path).map_err(Error::io(path, "remove")))
 }
 
+fn nodes_of(graphs: &[OneWayGraph]) -> Vec<&NodeData> {
+    graphs.iter().map(OneWayGraph::nodes).collect()
+}
+
 /// The flags of the merged graph; those of all inputs must agree, but for self-loops, and for pages where that is allowed.
-fn merged_flags(
-    graphs: &[OneWayGraph],
+pub(crate) fn merged_flags(
+    graphs: &[&NodeData],
     self_loops: SelfLoops,
     pages: Pages,
 ) -> Result<Flags, Error> {
-    let comparable = |graph: &OneWayGraph| Flags {
+    let comparable = |graph: &NodeData| Flags {
         self_loops: false,
         incoming: false,
         ..graph.flags()
@@ -287,7 +263,7 @@ fn merged_flags(
             all_have(|flags| flags.node_pages),
         )),
     };
-    let comparable = |graph: &OneWayGraph| match common {
+    let comparable = |graph: &NodeData| match common {
         None => comparable(graph),
         Some((edge_pages, node_pages)) => Flags {
             edge_pages,
@@ -295,7 +271,7 @@ fn merged_flags(
             ..comparable(graph)
         },
     };
-    let flags = comparable(&graphs[0]);
+    let flags = comparable(graphs[0]);
     for graph in graphs {
         graph.expect_names()?;
         if comparable(graph) != flags {
@@ -342,7 +318,7 @@ fn merge_into(
     scratch: &mut Scratch,
     tick: &mut Tick<'_>,
 ) -> Result<(u64, u64), Error> {
-    let maps = merge_names(graphs, writer, scratch)?;
+    let maps = merge_names(&nodes_of(graphs), writer, scratch)?;
     let n = maps.num_nodes();
     let mut adjacency = AdjacencyWriter::create(writer, Direction::Outgoing)?;
     let keep_loops = writer.flags().self_loops;
@@ -358,13 +334,13 @@ fn merge_into(
 
 /// Writes the union of names with the sums of their counts; returns each input's map of ids.
 pub(crate) fn merge_names(
-    graphs: &[OneWayGraph],
+    graphs: &[&NodeData],
     writer: &mut GraphWriter,
     scratch: &mut Scratch,
 ) -> Result<IdMaps, Error> {
     let inputs = graphs
         .iter()
-        .map(OneWayGraph::expect_names)
+        .map(|graph| graph.expect_names())
         .collect::<Result<Vec<_>, _>>()?;
     let lens = inputs.iter().map(|names| names.len() as u64);
     let mut maps = IdMapsWriter::create(scratch.new_path()?, lens)?;
@@ -403,14 +379,14 @@ pub(crate) fn merge_names(
                 graphs[input].node_pages(),
                 local,
                 |a, b| a.checked_add(b),
-                &graphs[input],
+                graphs[input],
             )?;
             hosts = sum_at(
                 hosts,
                 graphs[input].node_hosts(),
                 local,
                 |a, b| a.checked_add(b),
-                &graphs[input],
+                graphs[input],
             )?;
             next_ids[input] += 1;
             if (next_ids[input] as usize) < inputs[input].len() {
@@ -449,7 +425,7 @@ fn sum_at<T: Copy>(
     values: Option<&[T]>,
     id: u32,
     add: impl Fn(T, T) -> Option<T>,
-    graph: &OneWayGraph,
+    graph: &NodeData,
 ) -> Result<T, Error> {
     let Some(values) = values else { return Ok(sum) };
     add(sum, values[id as usize]).ok_or_else(|| Error::Incompatible {

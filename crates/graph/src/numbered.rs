@@ -5,12 +5,16 @@
 
 use crate::Error;
 use crate::array::ArrayWriter;
+use crate::convert::Form;
 use crate::id_builder::{IdGraph, IdGraphOptions, write_edges};
 use crate::interner::growth;
 use crate::manifest::{Flags, MAX_NODES};
 use crate::merge::{Progress, SelfLoops, Tick};
 use crate::names::MAX_NAME_BYTES;
 use crate::sorter::{Record, Sorter};
+use crate::stream::SeenSources;
+use crate::stream_builder::{self, sorting_bytes, write_stream};
+use crate::stream_graph::AnyGraph;
 use crate::writer::{GraphWriter, NamesWriter, Scratch, check_free, check_num_nodes, work_bytes};
 use rayon::prelude::*;
 use std::cmp::Reverse;
@@ -153,7 +157,20 @@ impl NumberedNodes {
     /// [`Error::Repeated`] when two rows have the same number; [`Error::Memory`] when the table of numbers takes more
     /// than half of the budget; [`Error::Interrupted`]; [`Error::Exists`]; [`Error::Io`]. Nothing is left behind.
     pub fn finish(
+        self,
+        out: &Path,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<NumberedGraphBuilder, Error> {
+        self.finish_as(Form::Arrays, out, progress)
+    }
+
+    /// As [`finish`](Self::finish), for a graph of a form: see [`NumberedGraphBuilder::finish_as`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish_as(
         mut self,
+        form: Form,
         out: &Path,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<NumberedGraphBuilder, Error> {
@@ -161,7 +178,11 @@ impl NumberedNodes {
         let tick = &mut Tick::new(progress);
         let work_bytes = work_bytes(self.options.memory_bytes);
         let self_loops = self.options.self_loops == SelfLoops::Keep;
-        let writer = GraphWriter::create(out, flags(self.has_hosts, self_loops))?;
+        let flags = Flags {
+            incoming: form == Form::Arrays,
+            ..flags(self.has_hosts, self_loops)
+        };
+        let writer = GraphWriter::create(out, flags)?;
         let mut ids = IdWriter {
             names: NamesWriter::create(&writer)?,
             hosts: match self.has_hosts {
@@ -202,7 +223,13 @@ impl NumberedNodes {
         if let Some(hosts) = hosts {
             writer.finish_array(hosts)?;
         }
-        let sorter = Sorter::new(&self.tmp, work_bytes - ids.memory_bytes());
+        let seen = (form == Form::Stream).then(|| SeenSources::of(num_nodes));
+        let work_bytes = work_bytes - ids.memory_bytes();
+        let sorting = match form {
+            Form::Arrays => work_bytes,
+            Form::Stream => sorting_bytes(work_bytes),
+        };
+        let sorter = Sorter::new(&self.tmp, sorting);
         Ok(NumberedGraphBuilder {
             options: self.options,
             tmp: self.tmp,
@@ -211,6 +238,7 @@ impl NumberedNodes {
             ids,
             merged,
             sorter,
+            seen,
         })
     }
 }
@@ -487,6 +515,8 @@ pub struct NumberedGraphBuilder {
     ids: Ids,
     merged: u64,
     sorter: Sorter<u64>,
+    /// For a graph that carries only its stream: its edges are sorted turned round.
+    seen: Option<SeenSources>,
 }
 
 impl NumberedGraphBuilder {
@@ -531,22 +561,41 @@ impl NumberedGraphBuilder {
                 found: largest.to_string(),
             });
         }
-        self.sorter.push(Record::new(source, target, 1))
+        match &self.seen {
+            None => self.sorter.push(Record::new(source, target, 1)),
+            Some(seen) => {
+                if source != target || self.options.self_loops == SelfLoops::Keep {
+                    seen.add(source);
+                }
+                self.sorter.push(Record::new(target, source, 1))
+            }
+        }
     }
 
     /// An upper bound of the bytes that [`finish`](Self::finish) is still going to write.
     pub fn file_bytes(&self) -> u64 {
-        16 * self.num_nodes + 8 * self.sorter.pushed()
+        match &self.seen {
+            None => 16 * self.num_nodes + 8 * self.sorter.pushed(),
+            Some(_) => stream_builder::file_bytes(self.num_nodes, &self.sorter),
+        }
     }
 
     /// Writes the graph and opens it.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] when `progress` says so; [`Error::Exists`]; [`Error::Io`]. Nothing is left behind.
+    /// [`Error::Interrupted`] when `progress` says so; [`Error::Exists`]; [`Error::Io`]; [`Error::Option`] when another form
+    /// was chosen, which [`finish_as`](Self::finish_as) makes. Nothing is left behind.
     pub fn finish(
         self,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<IdGraph, Error> {
+        if self.seen.is_some() {
+            return Err(Error::Option {
+                option: "form",
+                expected: "arrays".to_owned(),
+                found: "stream".to_owned(),
+            });
+        }
         drop(self.ids);
         let tick = &mut Tick::new(progress);
         write_edges(
@@ -557,6 +606,23 @@ impl NumberedGraphBuilder {
             &self.options,
             tick,
         )
+    }
+
+    /// As [`finish`](Self::finish), in the form that was chosen when the [nodes ended](NumberedNodes::finish_as).
+    ///
+    /// # Errors
+    /// As there; [`Error::Memory`] when the out-degrees of a graph that carries only its stream exceed the budget.
+    pub fn finish_as(
+        mut self,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<IdGraph<AnyGraph>, Error> {
+        let Some(seen) = self.seen.take() else {
+            return self.finish(progress).map(IdGraph::into_any);
+        };
+        drop(self.ids);
+        let tick = &mut Tick::new(progress);
+        let (n, options) = (self.num_nodes, &self.options);
+        write_stream(self.sorter, n, self.writer, seen, options, tick).map(IdGraph::into_any)
     }
 }
 

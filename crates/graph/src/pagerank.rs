@@ -172,11 +172,11 @@ impl<'a> Ranking<'a> {
     /// Those of [`pagerank`].
     pub fn new(graph: &'a Graph, options: &'a PageRankOptions) -> Result<Self, Error> {
         if options.weighted && !graph.has_edge_pages() {
-            return Err(no_pages(graph.dir()));
+            return Err(no_pages(graph.dir(), "edges without"));
         }
         let n = graph.num_nodes() as usize;
         check_options(n, options)?;
-        let hash = xxh3_64(&graph.one_way().manifest().to_bytes());
+        let hash = xxh3_64(&graph.nodes().manifest().to_bytes());
         Self::with_kernel(n, hash, options, kernel(graph, options)?)
     }
 
@@ -186,7 +186,8 @@ impl<'a> Ranking<'a> {
     /// Those of [`pagerank`]; [`Error::Incompatible`] for a weighted ranking, since streams hold no pages.
     pub fn of_stream(stream: &RankingStream, options: &'a PageRankOptions) -> Result<Self, Error> {
         if options.weighted {
-            return Err(no_pages(stream.path()));
+            let found = "a stream, which has none; make the graph with arrays";
+            return Err(no_pages(stream.path(), found));
         }
         let n = stream.num_nodes() as usize;
         check_options(n, options)?;
@@ -440,11 +441,11 @@ impl Base<'_> {
     }
 }
 
-fn no_pages(path: &Path) -> Error {
+fn no_pages(path: &Path, found: &str) -> Error {
     Error::Incompatible {
         path: path.to_path_buf(),
         expected: "edges with pages, which a weighted ranking follows".to_owned(),
-        found: "edges without".to_owned(),
+        found: found.to_owned(),
     }
 }
 

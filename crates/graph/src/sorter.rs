@@ -211,6 +211,22 @@ impl<R: Record> Sorter<R> {
         self.runs.add(path, bytes, self.pushed)
     }
 
+    /// Calls `each`, on all threads, with the edges of all runs, in no order.
+    pub(crate) fn for_each_in_runs(&self, each: impl Fn(&[R]) + Sync) -> Result<(), Error> {
+        let runs = self.runs.paths.iter().map(|path| Run::open(path));
+        for run in runs.collect::<Result<Vec<Run>, Error>>()? {
+            let run = std::slice::from_ref(&run);
+            let in_range = |(low, high): (u64, Option<u64>)| {
+                each(&run[0].read(low, high)?);
+                Ok(())
+            };
+            ranges(run, MOST_IN_CHUNK)
+                .into_par_iter()
+                .try_for_each(in_range)?;
+        }
+        Ok(())
+    }
+
     /// Calls `each` with all edges in order, equal ones made one, some at a time.
     pub(crate) fn finish(
         mut self,

@@ -6,10 +6,11 @@ use crate::Error;
 use crate::adjacency::Adjacency;
 use crate::array::Array;
 use crate::by_target::{ByTarget, Word};
+use crate::convert::copy_nodes;
 use crate::graph::Graph;
 use crate::merge::Tick;
 use crate::parts::for_parts;
-use crate::writer::{AdjacencyWriter, Direction, GraphWriter, NamesWriter, work_bytes};
+use crate::writer::{AdjacencyWriter, Direction, GraphWriter, work_bytes};
 use std::path::Path;
 
 /// Writes the graph with every edge turned round at `out`; names and counts of nodes stay.
@@ -25,31 +26,14 @@ pub fn transpose(
     tmp: &Path,
     memory_bytes: usize,
 ) -> Result<Graph, Error> {
-    let one_way = graph.one_way();
     let mut writer = GraphWriter::create(
         out,
         crate::manifest::Flags {
             incoming: true,
-            ..one_way.flags()
+            ..graph.nodes().flags()
         },
     )?;
-    if let Some(names) = graph.names() {
-        let mut names_writer = NamesWriter::create(&writer)?;
-        for id in 0..graph.num_nodes() as u32 {
-            names_writer.push(names.checked(id)?)?;
-        }
-        names_writer.finish(&mut writer)?;
-    }
-    if let Some(pages) = graph.node_pages() {
-        let mut array = writer.array("node_pages")?;
-        array.extend(pages)?;
-        writer.finish_array(array)?;
-    }
-    if let Some(hosts) = graph.node_hosts() {
-        let mut array = writer.array("node_hosts")?;
-        array.extend(hosts)?;
-        writer.finish_array(array)?;
-    }
+    copy_nodes(graph.nodes(), &mut writer)?;
     let (n, m) = (graph.num_nodes(), graph.num_edges());
     let tick = &mut Tick::silent();
     write_turned(

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::adjacency::Adjacency;
 use crate::array::{BLOCK_BYTES, HEADER_BYTES, array_path, block_checksum};
-use crate::graph::{Graph, OneWayGraph};
+use crate::graph::{Graph, NamedArray, NodeData, OneWayGraph};
 use crate::manifest::{CHECKSUMS, Manifest, blocks_of};
 use crate::stream::RankingStream;
 use rayon::prelude::*;
@@ -20,17 +20,7 @@ impl Graph {
     /// # Errors
     /// [`Error::Corrupt`] names the first file, and where known the offset, that is wrong.
     pub fn verify(&self) -> Result<(), Error> {
-        // The manifest was checked when it was read; it may have changed on disk since.
-        if Manifest::read(self.dir())? != *self.one_way().manifest() {
-            return Err(Error::corrupt(
-                self.dir(),
-                None,
-                "the manifest that was opened",
-                "another one",
-            ));
-        }
-        verify_blocks(self.one_way(), self.arrays())?;
-        self.verify_names()?;
+        verify_nodes(self.nodes(), self.arrays())?;
         let loops = self.keeps_self_loops();
         let outgoing = edge_sum(self.outgoing(), loops, |node, neighbor| (node, neighbor))?;
         let incoming = edge_sum(self.incoming(), loops, |node, neighbor| (neighbor, node))?;
@@ -47,39 +37,51 @@ impl Graph {
             None => Ok(()),
         }
     }
+}
 
-    fn verify_names(&self) -> Result<(), Error> {
-        let Some(names) = self.names() else {
-            return Ok(());
-        };
-        names.check_ends()?;
-        (0..names.len() as u32).into_par_iter().try_for_each(|id| {
-            let name = names.checked(id)?;
-            if id > 0 && names.checked(id - 1)? >= name {
-                let path = array_path(self.dir(), "names");
-                return Err(Error::corrupt(
-                    &path,
-                    None,
-                    "names in ascending order",
-                    format!("another order at node {id}"),
-                ));
-            }
-            Ok(())
-        })
+/// Checks all arrays, and what the names must be.
+pub(crate) fn verify_nodes(nodes: &NodeData, arrays: Vec<NamedArray<'_>>) -> Result<(), Error> {
+    // The manifest was checked when it was read; it may have changed on disk since.
+    if Manifest::read(nodes.dir())? != *nodes.manifest() {
+        return Err(Error::corrupt(
+            nodes.dir(),
+            None,
+            "the manifest that was opened",
+            "another one",
+        ));
     }
+    verify_blocks(nodes, arrays)?;
+    verify_names(nodes)
+}
+
+fn verify_names(nodes: &NodeData) -> Result<(), Error> {
+    let Some(names) = nodes.names() else {
+        return Ok(());
+    };
+    names.check_ends()?;
+    (0..names.len() as u32).into_par_iter().try_for_each(|id| {
+        let name = names.checked(id)?;
+        if id > 0 && names.checked(id - 1)? >= name {
+            let path = array_path(nodes.dir(), "names");
+            return Err(Error::corrupt(
+                &path,
+                None,
+                "names in ascending order",
+                format!("another order at node {id}"),
+            ));
+        }
+        Ok(())
+    })
 }
 
 /// Checks the blocks of those arrays that a merge reads.
 pub(crate) fn verify_one_way(graph: &OneWayGraph) -> Result<(), Error> {
-    verify_blocks(graph, graph.merged_arrays())
+    verify_blocks(graph.nodes(), graph.merged_arrays())
 }
 
-fn verify_blocks(
-    graph: &OneWayGraph,
-    arrays: Vec<(&'static str, &[u8], Result<(), Error>)>,
-) -> Result<(), Error> {
-    let manifest = graph.manifest();
-    let checksums = graph.checksums();
+fn verify_blocks(nodes: &NodeData, arrays: Vec<NamedArray<'_>>) -> Result<(), Error> {
+    let manifest = nodes.manifest();
+    let checksums = nodes.checksums();
     checksums.check_header(manifest.num_blocks())?;
     if !manifest.checksums_match(checksums.bytes()) {
         return Err(Error::corrupt(
@@ -98,7 +100,7 @@ fn verify_blocks(
             .map(|entry| blocks_of(entry.bytes))
             .sum::<u64>();
         verify_array(
-            graph.dir(),
+            nodes.dir(),
             name,
             bytes,
             &checksums.as_slice()[first as usize..],

@@ -4,10 +4,11 @@ use crate::Error;
 use crate::array::{ArrayInfo, ArrayWriter, Element};
 use crate::by_target::Lists;
 use crate::graph::{Graph, OneWayGraph};
-use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, layout};
+use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, Slot, layout};
 use crate::merge::Tick;
 use crate::sorter::Record;
-use crate::stream::{self, STREAM};
+use crate::stream::{self, RankingStream, STREAM};
+use crate::stream_graph::StreamGraph;
 use crate::syncer::Syncer;
 use std::fs::{File, Permissions};
 use std::io::Write;
@@ -121,9 +122,9 @@ impl GraphWriter {
         num_edges: u64,
         tick: &mut Tick<'_>,
     ) -> Result<Graph, Error> {
-        self.describe(num_nodes, num_edges)?;
+        self.describe(num_nodes, num_edges, None)?;
         let graph = Graph::open_without_stream(self.dir())?;
-        stream::write(&graph, &self.dir().join(STREAM), self.durable, tick)?;
+        stream::write(&graph, &self.stream_path(), self.durable, tick)?;
         Graph::open(self.commit()?)
     }
 
@@ -133,13 +134,50 @@ impl GraphWriter {
         num_nodes: u64,
         num_edges: u64,
     ) -> Result<OneWayGraph, Error> {
-        self.describe(num_nodes, num_edges)?;
+        self.describe(num_nodes, num_edges, None)?;
         OneWayGraph::open(&self.commit()?)
     }
 
-    /// Writes checksums and manifest.
-    fn describe(&mut self, num_nodes: u64, num_edges: u64) -> Result<(), Error> {
-        let infos = self.infos_in_order(num_nodes, num_edges);
+    /// Where the ranking stream goes.
+    pub(crate) fn stream_path(&self) -> PathBuf {
+        self.dir().join(STREAM)
+    }
+
+    /// Takes the stream of another graph of the same edges.
+    pub(crate) fn copy_stream(&self, from: &Path) -> Result<(), Error> {
+        let path = self.stream_path();
+        std::fs::copy(from, &path).map_err(Error::io(&path, "write"))?;
+        let file = File::open(&path).and_then(|file| file.sync_all());
+        file.map_err(Error::io(&path, "sync"))
+    }
+
+    /// As [`finish`](Self::finish), for a graph whose stream is there already.
+    pub(crate) fn finish_with_stream(
+        mut self,
+        num_nodes: u64,
+        num_edges: u64,
+    ) -> Result<Graph, Error> {
+        self.describe(num_nodes, num_edges, None)?;
+        Graph::open(self.commit()?)
+    }
+
+    /// As [`finish`](Self::finish), for a graph whose edges are all in its [stream](Self::stream_path), which is written.
+    pub(crate) fn finish_stream(mut self) -> Result<StreamGraph, Error> {
+        let stream = RankingStream::open(&self.stream_path())?;
+        let (n, m) = (stream.num_nodes(), stream.num_edges());
+        self.describe(n, m, Some(stream.hash()))?;
+        StreamGraph::open(self.commit()?)
+    }
+
+    /// Writes checksums and manifest; `only_stream` is the checksum of the stream where there are no arrays of edges.
+    fn describe(
+        &mut self,
+        num_nodes: u64,
+        num_edges: u64,
+        only_stream: Option<u64>,
+    ) -> Result<(), Error> {
+        let slots = layout(self.flags, only_stream.is_none(), num_nodes, num_edges);
+        let infos = self.infos_in_order(&slots);
         let checksums: Vec<u64> = infos
             .iter()
             .flat_map(|info| info.checksums.iter().copied())
@@ -147,7 +185,14 @@ impl GraphWriter {
         let mut writer = self.array::<u64>(CHECKSUMS)?;
         writer.extend(&checksums)?;
         writer.finish()?;
-        let manifest = Manifest::new(num_nodes, num_edges, self.flags, &infos, &checksums);
+        let manifest = Manifest::new(
+            num_nodes,
+            num_edges,
+            self.flags,
+            &infos,
+            &checksums,
+            only_stream,
+        );
         self.write_manifest(&manifest)
     }
 
@@ -166,9 +211,8 @@ impl GraphWriter {
         Ok(self.out)
     }
 
-    fn infos_in_order(&mut self, num_nodes: u64, num_edges: u64) -> Vec<ArrayInfo> {
+    fn infos_in_order(&mut self, slots: &[Slot]) -> Vec<ArrayInfo> {
         let infos = std::mem::take(&mut self.infos);
-        let slots = layout(self.flags, num_nodes, num_edges);
         assert_eq!(
             infos.len(),
             slots.len(),

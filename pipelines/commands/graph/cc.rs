@@ -139,14 +139,16 @@ impl Www {
     }
 }
 
-/// Reads all vertices and gives them their ids.
+/// Reads all vertices; `finish` gives them their ids.
 pub(super) fn read_vertices(
     files: &[PathBuf],
     mut nodes: NumberedNodes,
     www: Www,
-    out: &Path,
     context: &Context,
     progress: Option<&Progress>,
+    finish: impl FnOnce(
+        NumberedNodes,
+    ) -> std::result::Result<NumberedGraphBuilder, crawlrank_graph::Error>,
 ) -> Result<NumberedGraphBuilder> {
     let mut columns = None;
     let mut rows = 0;
@@ -167,7 +169,7 @@ pub(super) fn read_vertices(
             Ok(())
         })?;
     }
-    let done = nodes.finish(out, &mut |_| context.interrupt.flow());
+    let done = finish(nodes);
     if let Err(crawlrank_graph::Error::Repeated { what, row }) = done {
         let file = first_rows.partition_point(|first| *first <= row) - 1;
         let line = row - first_rows[file] + 1;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crawlrank_graph::Adjacency;
+use crawlrank_graph::NodeDegrees;
 
 use crate::cli::Context;
 use crate::error::Result;
@@ -18,17 +18,17 @@ pub(super) struct Degrees {
 }
 
 impl Degrees {
-    pub(super) fn of(adjacency: Adjacency<'_>, context: &Context) -> Result<Degrees> {
+    pub(super) fn of(all: &NodeDegrees<'_>, nodes: u64, context: &Context) -> Result<Degrees> {
         let mut degrees = Degrees {
             dense: vec![0; DENSE],
             larger: BTreeMap::new(),
-            nodes: adjacency.num_nodes() as u64,
+            nodes,
         };
         for node in 0..degrees.nodes as u32 {
             if node % (1 << 20) == 0 {
                 context.interrupt.check()?;
             }
-            let degree = adjacency.degree(node);
+            let degree = all.get(node);
             match degrees.dense.get_mut(degree as usize) {
                 Some(count) => *count += 1,
                 None => *degrees.larger.entry(degree).or_default() += 1,

@@ -7,7 +7,7 @@
 
 use std::io::Write as _;
 
-use crawlrank_graph::{Adjacency, Components, ComponentsStep, Graph};
+use crawlrank_graph::{Components, ComponentsStep, Graph, NodeDegrees};
 
 use super::degrees::Degrees;
 use super::export::Folder;
@@ -15,8 +15,7 @@ use crate::error::{Error, Exit, Result};
 use crate::progress::Progress;
 
 /// Refuses a budget that does not hold the search for components.
-pub(super) fn check_memory(graph: &Graph, budget: u64) -> Result<()> {
-    let nodes = graph.num_nodes();
+pub(super) fn check_memory(nodes: u64, budget: u64) -> Result<()> {
     let weak = crawlrank_graph::weak_components_memory_bytes(nodes);
     let needed = weak.max(crawlrank_graph::strong_components_memory_bytes(nodes));
     if needed <= budget {
@@ -32,8 +31,12 @@ pub(super) fn check_memory(graph: &Graph, budget: u64) -> Result<()> {
 }
 
 pub(super) fn write(graph: &Graph, to: &Folder<'_>) -> Result<()> {
-    write_degrees("indegree", graph.incoming(), to)?;
-    write_degrees("outdegree", graph.outgoing(), to)?;
+    let write_degrees = |name, edges| {
+        let degrees = Degrees::of(&NodeDegrees::Listed(edges), graph.num_nodes(), to.context)?;
+        write_degrees(name, &degrees, to)
+    };
+    write_degrees("indegree", graph.incoming())?;
+    write_degrees("outdegree", graph.outgoing())?;
     let interrupt = &to.context.interrupt;
     let find = |stage, find: FindComponents| {
         let progress = Progress::start(to.context.progress, stage, "nodes", graph.num_nodes());
@@ -55,8 +58,7 @@ type FindComponents = fn(
     &mut dyn FnMut(ComponentsStep) -> std::ops::ControlFlow<()>,
 ) -> std::result::Result<Components, crawlrank_graph::Error>;
 
-fn write_degrees(name: &str, adjacency: Adjacency<'_>, to: &Folder<'_>) -> Result<()> {
-    let degrees = Degrees::of(adjacency, to.context)?;
+fn write_degrees(name: &str, degrees: &Degrees, to: &Folder<'_>) -> Result<()> {
     let mut file = to.create(&format!("{name}-distrib.txt.gz"))?;
     file.text.extend_from_slice(b"#arcs\t#nodes\n");
     for (degree, nodes) in degrees.counts() {

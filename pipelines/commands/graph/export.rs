@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crawlrank_graph::{Graph, Names};
+use crawlrank_graph::{AnyGraph, Form, Graph, Names};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rayon::prelude::*;
@@ -34,7 +34,8 @@ use crate::tables::read::scores::GraphScores;
 /// `cc`: `vertices.txt.gz`, `edges.txt.gz`, and for a run `ranks.txt.gz`, each as Common Crawl's releases have it. `edges`:
 /// `edges.tsv.gz`, two node numbers a line, or with --binary `edges.bin`, two little-endian u32 an edge. `parquet`: the table
 /// `edges` in files `00000.parquet` and on. `npy`: `edges.npy` of shape (m, 2), and the same by `out_offsets.npy` and `out_targets.npy`.
-/// `bvgraph`: `graph.graph`, `graph.properties`, `graph.offsets`.
+/// `bvgraph`: `graph.graph`, `graph.properties`, `graph.offsets`. Of a graph that carries only its ranking stream, arrays are made
+/// beside --out meanwhile: 8 bytes an edge.
 #[derive(Debug, Args)]
 pub struct Export {
     /// A graph directory, or a run directory
@@ -74,48 +75,58 @@ impl Export {
         }
         let budget = memory::check(self.memory.map_or_else(default_budget, |size| size.0))?;
         let (folder, ranks) = self.graph_and_ranks()?;
-        let graph = Graph::open(&folder)?;
+        let graph = AnyGraph::open(&folder)?;
         graph.verify()?;
         if self.distributions {
-            distributions::check_memory(&graph, budget)?;
+            distributions::check_memory(graph.num_nodes(), budget)?;
         }
         let ranks = match (&self.ranks, &ranks) {
             (Some(folder), _) => Some(Ranks::of_table(folder, &graph, budget, context)?),
-            (None, Some(folder)) if self.format == Format::Cc => Ranks::open(folder, &graph)?,
+            (None, Some(folder)) if self.format == Format::Cc => {
+                Ranks::open(folder, graph.num_nodes())?
+            }
             _ => None,
         };
         make_free(&self.out)?;
         let on = |e: std::io::Error| Error::cannot_create(&self.out, &e);
         let parent = parent_of(&self.out);
         fs::create_dir_all(parent).map_err(on)?;
+        let unpacked;
+        let graph = match &graph {
+            AnyGraph::Arrays(graph) => graph,
+            AnyGraph::Stream(_) => {
+                unpacked = Unpacked::of(&graph, parent, budget, context)?;
+                &unpacked.graph
+            }
+        };
         // Beside its final name, which it gets when it is whole.
         let mut scratch = tempfile::Builder::new()
             .prefix(".tmp-export-")
             .permissions(Permissions::from_mode(0o777))
             .tempdir_in(parent)
             .map_err(on)?;
-        let progress = progress(&graph, self.format, ranks.is_some(), context);
+        let progress = progress(graph, self.format, ranks.is_some(), context);
         let to = Folder {
             path: scratch.path(),
             context,
             progress: progress.as_ref(),
         };
         match self.format {
-            Format::Cc => write_cc(&graph, ranks.as_ref(), &folder, &to)?,
+            Format::Cc => write_cc(graph, ranks.as_ref(), &folder, &to)?,
             Format::Parquet => {
                 // The graph need not be of a run: the key of its id is empty, as in the ranks of a graph.
-                tables::edges::write(to.path, "", &graph, || context.interrupt.check())?;
+                tables::edges::write(to.path, "", graph, || context.interrupt.check())?;
             }
-            Format::Npy => npy::write(&graph, to.path, context, to.progress)?,
+            Format::Npy => npy::write(graph, to.path, context, to.progress)?,
             #[cfg(feature = "bvgraph")]
-            Format::Bvgraph => bvgraph::write(&graph, to.path, context, to.progress)?,
+            Format::Bvgraph => bvgraph::write(graph, to.path, context, to.progress)?,
             _ if self.binary => {
-                pairs::write(&graph, &to.path.join("edges.bin"), context, to.progress)?;
+                pairs::write(graph, &to.path.join("edges.bin"), context, to.progress)?;
             }
-            _ => write_edges(&graph, &mut to.create("edges.tsv.gz")?)?,
+            _ => write_edges(graph, &mut to.create("edges.tsv.gz")?)?,
         }
         if self.distributions {
-            distributions::write(&graph, &to)?;
+            distributions::write(graph, &to)?;
         }
         drop(progress);
         run::publish_file(scratch.path(), &self.out)?;
@@ -174,6 +185,37 @@ fn progress(graph: &Graph, format: Format, ranks: bool, context: &Context) -> Op
         .then(|| Progress::start(context.progress, "export", "lines", lines))
 }
 
+/// The arrays of a graph that carries only its ranking stream, in a folder that goes away when dropped.
+struct Unpacked {
+    graph: Graph,
+    _scratch: tempfile::TempDir,
+}
+
+impl Unpacked {
+    /// Makes them in a folder in `parent`.
+    fn of(graph: &AnyGraph, parent: &Path, budget: u64, context: &Context) -> Result<Unpacked> {
+        let scratch = tempfile::Builder::new()
+            .prefix(".tmp-arrays-")
+            .tempdir_in(parent)
+            .map_err(|e| Error::cannot_create(parent, &e))?;
+        let arrays = scratch.path().join("arrays");
+        let memory_bytes = usize::try_from(budget).unwrap_or(usize::MAX);
+        let made = crawlrank_graph::convert(
+            graph,
+            Form::Arrays,
+            &arrays,
+            scratch.path(),
+            memory_bytes,
+            &mut |_| context.interrupt.flow(),
+        );
+        context.interrupt.or_stopped(made)?;
+        Ok(Unpacked {
+            graph: Graph::open(arrays)?,
+            _scratch: scratch,
+        })
+    }
+}
+
 /// Scores and positions, in order of ids.
 struct Ranks {
     harmonic: Values<f64>,
@@ -187,8 +229,8 @@ type Values<T> = Box<dyn Deref<Target = [T]>>;
 
 impl Ranks {
     /// Opens them; nothing when there is no harmonic centrality, by which the lines of that file are ordered.
-    fn open(folder: &Path, graph: &Graph) -> Result<Option<Ranks>> {
-        let scores = MappedScores::open(folder, graph.num_nodes())?;
+    fn open(folder: &Path, num_nodes: u64) -> Result<Option<Ranks>> {
+        let scores = MappedScores::open(folder, num_nodes)?;
         let Some((harmonic, harmonic_pos)) = scores.harmonic else {
             tracing::warn!(
                 "ranks are left out: the run has no harmonic centrality, which orders them; `crawlrank rank RUN` computes it"
@@ -204,7 +246,7 @@ impl Ranks {
     }
 
     /// Reads those of a graph that belongs to no run, which are in a table with the names that they belong to.
-    fn of_table(folder: &Path, graph: &Graph, budget: u64, context: &Context) -> Result<Ranks> {
+    fn of_table(folder: &Path, graph: &AnyGraph, budget: u64, context: &Context) -> Result<Ranks> {
         let path = folder.join("ranks.parquet");
         if !path.is_file() {
             return Err(Error::usage("holds no `ranks.parquet`")

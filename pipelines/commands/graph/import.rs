@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use crawlrank_graph::{IdGraph, IdGraphOptions, NumberedNodes, PagedIdGraphBuilder, SelfLoops};
+use crawlrank_graph::{
+    AnyGraph, IdGraph, IdGraphOptions, NumberedNodes, PagedIdGraphBuilder, SelfLoops,
+};
 use serde_json::Value;
 
 #[cfg(feature = "bvgraph")]
@@ -12,7 +14,9 @@ use super::bvgraph;
 use super::cc::Www;
 use super::lines::{self, Refused};
 use super::numbers::Edges;
-use super::{Format, MOST_NODES, Making, SHOWN_FROM, cc, edges as text, npy, numbers, pairs};
+use super::{
+    FormName, Format, MOST_NODES, Making, SHOWN_FROM, cc, edges as text, npy, numbers, pairs,
+};
 use crate::cli::Context;
 use crate::commands::input::{check_file, is_stdin, path_text, progress_over};
 use crate::error::{Error, Exit, Result};
@@ -53,6 +57,9 @@ pub struct Import {
     /// What becomes of edges from a node to itself
     #[arg(long, value_enum, default_value = "drop")]
     pub self_loops: Loops,
+    /// How the graph holds its edges
+    #[arg(long, value_enum, default_value = "arrays")]
+    pub form: FormName,
     /// What becomes of a leading `www.` of names (`cc`); hosts that are then of one name are made one
     #[arg(long, value_enum, default_value = "keep")]
     pub www: Www,
@@ -97,7 +104,7 @@ impl Import {
     }
 
     /// Imports what has no names but numbers, which are kept as ids.
-    fn import_numbers(&self, context: &Context) -> Result<IdGraph> {
+    fn import_numbers(&self, context: &Context) -> Result<IdGraph<AnyGraph>> {
         if !(self.vertices.is_empty() && self.edges.is_empty()) {
             return Err(Error::usage("--vertices and --edges are for --format cc")
                 .remedy("give the files of edges without them"));
@@ -143,9 +150,16 @@ impl Import {
         options: IdGraphOptions,
         context: &Context,
         read: impl FnOnce(&mut Edges) -> Result<Option<u64>>,
-    ) -> Result<IdGraph> {
-        let (making, format) = (&self.making, self.format);
-        numbers::make(making, format, files, self.nodes, options, context, read)
+    ) -> Result<IdGraph<AnyGraph>> {
+        let import = numbers::EdgesImport {
+            to: &self.making,
+            form: self.form,
+            format: self.format,
+            files,
+            nodes: self.nodes,
+            options,
+        };
+        import.make(context, read)
     }
 
     fn import_parquet(
@@ -154,12 +168,15 @@ impl Import {
         most_nodes: u64,
         options: IdGraphOptions,
         context: &Context,
-    ) -> Result<IdGraph> {
+    ) -> Result<IdGraph<AnyGraph>> {
         // All are opened before the first is read: a wrong one is told of at once.
         let files = paths.iter().map(|path| EdgesFile::open(path));
         let files = files.collect::<Result<Vec<_>>>()?;
         let with_pages = files.iter().filter(|file| file.has_pages()).count();
-        if with_pages == 0 {
+        if with_pages > 0 && self.form == FormName::Stream {
+            tracing::warn!("pages of edges are left out: a stream has none");
+        }
+        if with_pages == 0 || self.form == FormName::Stream {
             return self.make(paths, options, context, |edges| {
                 read_parquet(&files, most_nodes, context, &mut |source, target, _| {
                     edges.push(source, target)
@@ -184,7 +201,7 @@ impl Import {
         let made = edges.finish(self.nodes, &self.making.out, &mut |_| {
             context.interrupt.flow()
         });
-        context.interrupt.or_stopped(made)
+        context.interrupt.or_stopped(made).map(IdGraph::into_any)
     }
 
     #[cfg(feature = "bvgraph")]
@@ -194,7 +211,7 @@ impl Import {
         most_nodes: u64,
         mut options: IdGraphOptions,
         context: &Context,
-    ) -> Result<IdGraph> {
+    ) -> Result<IdGraph<AnyGraph>> {
         let [given] = given else {
             return Err(
                 Error::usage(format!("{} graphs, expected one", given.len()))
@@ -243,7 +260,7 @@ impl Import {
         }
     }
 
-    fn import_cc(&self, context: &Context) -> Result<IdGraph> {
+    fn import_cc(&self, context: &Context) -> Result<IdGraph<AnyGraph>> {
         if self.nodes.is_some() {
             return Err(Error::usage(
                 "--nodes is for --format edges: the vertices say how many there are",
@@ -259,8 +276,14 @@ impl Import {
         let progress = progress.as_ref();
         let nodes = NumberedNodes::new(scratch.path(), options)?;
         let out = &self.making.out;
-        let mut builder =
-            cc::read_vertices(&files.vertices, nodes, self.www, out, context, progress)?;
+        let mut builder = cc::read_vertices(
+            &files.vertices,
+            nodes,
+            self.www,
+            context,
+            progress,
+            |nodes| nodes.finish_as(self.form.into(), out, &mut |_| context.interrupt.flow()),
+        )?;
         if builder.num_merged() > 0 {
             tracing::warn!(
                 "{} vertices have names of others: each name is one node, with the edges and the hosts of all",
@@ -274,7 +297,7 @@ impl Import {
         }
         cc::read_edges(&files.edges, &mut builder, context, progress)?;
         self.making.check_space(builder.file_bytes())?;
-        let made = builder.finish(&mut |_| context.interrupt.flow());
+        let made = builder.finish_as(&mut |_| context.interrupt.flow());
         context.interrupt.or_stopped(made)
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crawlrank_graph::Graph;
+use crawlrank_graph::AnyGraph;
 use serde_json::{Value, json};
 
 use super::check_graph;
@@ -26,21 +26,21 @@ pub struct Info {
 impl Info {
     pub(super) fn run(self, context: &Context) -> Result<Exit> {
         check_graph(&self.graph)?;
-        let graph = Graph::open(&self.graph)?;
+        let graph = AnyGraph::open(&self.graph)?;
         let files = files(&self.graph)?;
         let (nodes, edges) = (graph.num_nodes(), graph.num_edges());
         let per_edge = |bytes: u64| (edges > 0).then(|| rounded(bytes as f64 / edges as f64));
-        let (outgoing, incoming) = (graph.outgoing(), graph.incoming());
+        let (outgoing, incoming) = (graph.out_degrees()?, graph.in_degrees()?);
         let mut isolated = 0u64;
         for node in 0..nodes as u32 {
             if node % (1 << 20) == 0 {
                 context.interrupt.check()?;
             }
-            isolated += u64::from(outgoing.degree(node) + incoming.degree(node) == 0);
+            isolated += u64::from(outgoing.get(node) + incoming.get(node) == 0);
         }
         let (ins, outs) = (
-            Degrees::of(incoming, context)?,
-            Degrees::of(outgoing, context)?,
+            Degrees::of(&incoming, nodes, context)?,
+            Degrees::of(&outgoing, nodes, context)?,
         );
         let bytes = files.iter().map(|(_, bytes)| bytes).sum();
         let listed = files.iter().map(|(name, bytes)| match context.output {
@@ -56,7 +56,7 @@ impl Info {
                 ("edges", Value::from(edges)),
                 ("bytes", Value::from(bytes)),
                 ("bytes_per_edge", Value::from(per_edge(bytes))),
-                ("dangling", Value::from(graph.num_dangling())),
+                ("dangling", Value::from(nodes - graph.num_sources())),
                 ("isolated", Value::from(isolated)),
                 ("mean_degree", Value::from(mean)),
                 ("median_in_degree", Value::from(ins.quantile(0.5))),

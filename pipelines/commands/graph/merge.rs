@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use crawlrank_graph::{Graph, MergeOptions, Pages, SelfLoops};
+use crawlrank_graph::{AnyGraph, MergeOptions, Pages, SelfLoops};
 use serde_json::Value;
 
-use super::{Making, check_graph};
+use super::{FormName, Making, check_graph};
 use crate::cli::Context;
 use crate::commands::input::path_text;
 use crate::error::{Error, Exit, Result};
@@ -20,6 +20,9 @@ pub struct Merge {
     /// Graph directories with names, e.g. the hosts of several months
     #[arg(required = true, value_name = "GRAPH")]
     pub graphs: Vec<PathBuf>,
+    /// How the new graph holds its edges; those that are merged may be of either form
+    #[arg(long, value_enum, default_value = "arrays")]
+    pub form: FormName,
     /// Where the graph goes, and with what it is made
     #[command(flatten)]
     pub making: Making,
@@ -39,7 +42,7 @@ impl Merge {
         let mut given = Given::default();
         for folder in &self.graphs {
             check_graph(folder)?;
-            let graph = Graph::open(folder)?;
+            let graph = AnyGraph::open(folder)?;
             if graph.names().is_none() {
                 return Err(
                     Error::usage("the graph has no names, by which graphs are merged").at(folder),
@@ -59,6 +62,9 @@ impl Merge {
                 tracing::warn!("{what} are left out: {with} of {all} graphs have them");
             }
         }
+        if given.with_edge_pages == self.graphs.len() && self.form == FormName::Stream {
+            tracing::warn!("pages of edges are left out: a stream has none");
+        }
         let options = MergeOptions {
             memory_bytes: self.making.memory_bytes()?,
             self_loops: SelfLoops::Keep, // those that a graph has were asked for
@@ -66,8 +72,9 @@ impl Merge {
             ..MergeOptions::default()
         };
         let scratch = self.making.prepare()?;
-        let merged = crawlrank_graph::merge(
+        let merged = crawlrank_graph::merge_as(
             &self.graphs,
+            self.form.into(),
             &self.making.out,
             scratch.path(),
             &options,

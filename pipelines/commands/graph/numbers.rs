@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crawlrank_graph::{IdGraph, IdGraphBuilder, IdGraphOptions, Start};
+use crawlrank_graph::{
+    AnyGraph, IdGraph, IdGraphBuilder, IdGraphOptions, Start, StreamGraphBuilder,
+};
 use tempfile::TempDir;
 
-use super::{Format, Making};
+use super::{FormName, Format, Making};
 use crate::cli::Context;
 use crate::commands::input::is_stdin;
 use crate::error::{Error, Exit, Result};
@@ -18,12 +20,26 @@ pub(super) const BATCH: usize = 1 << 20;
 
 /// Takes edges, many at a time, into sorted runs on disk.
 pub(super) struct Edges {
-    builder: IdGraphBuilder,
+    builder: Builder,
     batch: Vec<[u32; 2]>,
     _scratch: Option<TempDir>,
 }
 
+/// What makes a graph of edges, by its form.
+enum Builder {
+    Arrays(IdGraphBuilder),
+    Stream(StreamGraphBuilder),
+}
+
 impl Edges {
+    fn new(builder: Builder, scratch: Option<TempDir>) -> Self {
+        Edges {
+            builder,
+            batch: Vec::with_capacity(BATCH),
+            _scratch: scratch,
+        }
+    }
+
     #[inline]
     pub(super) fn push(
         &mut self,
@@ -47,47 +63,104 @@ impl Edges {
     }
 
     fn hand_on(&mut self) -> std::result::Result<(), crawlrank_graph::Error> {
-        self.builder.push_edges(&self.batch)?;
+        match &mut self.builder {
+            Builder::Arrays(builder) => builder.push_edges(&self.batch)?,
+            Builder::Stream(builder) => builder.push_edges(&self.batch)?,
+        }
         self.batch.clear();
         Ok(())
     }
 
     /// Makes the graph, of `nodes` nodes or of as many as the edges have.
-    fn finish(mut self, nodes: Option<u64>, making: &Making, context: &Context) -> Result<IdGraph> {
+    fn finish(
+        mut self,
+        nodes: Option<u64>,
+        to: &Making,
+        context: &Context,
+    ) -> Result<IdGraph<AnyGraph>> {
         self.hand_on()?;
-        making.check_space(self.builder.file_bytes(nodes))?;
-        let made = self
-            .builder
-            .finish(nodes, &making.out, &mut |_| context.interrupt.flow());
+        to.check_space(match &self.builder {
+            Builder::Arrays(builder) => builder.file_bytes(nodes),
+            Builder::Stream(builder) => builder.file_bytes(nodes),
+        })?;
+        let go_on = &mut |_| context.interrupt.flow();
+        let made = match self.builder {
+            Builder::Arrays(builder) => {
+                builder.finish(nodes, &to.out, go_on).map(IdGraph::into_any)
+            }
+            Builder::Stream(builder) => {
+                builder.finish(nodes, &to.out, go_on).map(IdGraph::into_any)
+            }
+        };
         context.interrupt.or_stopped(made)
     }
 }
 
-/// Makes a graph of the edges that `read` pushes; it returns how many nodes there are, where the files say it.
-///
-/// Files are read again by the same command when a process was stopped or killed, and what is in complete runs is passed over.
-/// The runs lie beside the graph, or in the folder for scratch, and stay only where going on makes sense.
-pub(super) fn make(
-    making: &Making,
-    format: Format,
-    files: &[PathBuf],
-    nodes: Option<u64>,
-    options: IdGraphOptions,
-    context: &Context,
-    read: impl FnOnce(&mut Edges) -> Result<Option<u64>>,
-) -> Result<IdGraph> {
-    let mut edges;
-    let mut kept = None;
-    if files.iter().any(|file| is_stdin(file)) {
-        let scratch = making.prepare()?;
-        edges = Edges {
-            builder: IdGraphBuilder::new(scratch.path(), options)?,
-            batch: Vec::with_capacity(BATCH),
-            _scratch: Some(scratch),
+/// A graph that is made of files of edges.
+pub(super) struct EdgesImport<'a> {
+    pub(super) to: &'a Making,
+    pub(super) form: FormName,
+    pub(super) format: Format,
+    pub(super) files: &'a [PathBuf],
+    pub(super) nodes: Option<u64>,
+    pub(super) options: IdGraphOptions,
+}
+
+impl EdgesImport<'_> {
+    /// Makes the graph of the edges that `read` pushes; it returns how many nodes there are, where the files say it.
+    ///
+    /// Files are read again by the same command when a process was stopped or killed, and what is in complete runs is passed over.
+    /// The runs lie beside the graph, or in the folder for scratch, and stay only where going on makes sense.
+    pub(super) fn make(
+        &self,
+        context: &Context,
+        read: impl FnOnce(&mut Edges) -> Result<Option<u64>>,
+    ) -> Result<IdGraph<AnyGraph>> {
+        let (mut edges, kept) = match self.files.iter().any(|file| is_stdin(file)) {
+            true => (self.begin()?, None),
+            false => {
+                let work = work_folder(self.to)?;
+                (self.resume(&work)?, Some(work))
+            }
         };
-    } else {
-        let work = work_folder(making)?;
-        let (builder, start) = IdGraphBuilder::resume(&work, &inputs(format, files)?, options)?;
+        let made = match read(&mut edges) {
+            Ok(told) => edges.finish(self.nodes.or(told), self.to, context),
+            Err(error) => {
+                drop(edges);
+                Err(error)
+            }
+        };
+        // Files that are refused are not going to be better the next time.
+        if let (Err(error), Some(work)) = (&made, kept) {
+            if matches!(error.exit(), Exit::Refused | Exit::Usage) {
+                run::remove(&work)?;
+            }
+        }
+        made
+    }
+
+    fn begin(&self) -> Result<Edges> {
+        let scratch = self.to.prepare()?;
+        let (path, options) = (scratch.path(), self.options.clone());
+        let builder = match self.form {
+            FormName::Arrays => Builder::Arrays(IdGraphBuilder::new(path, options)?),
+            FormName::Stream => Builder::Stream(StreamGraphBuilder::new(path, options)?),
+        };
+        Ok(Edges::new(builder, Some(scratch)))
+    }
+
+    fn resume(&self, work: &Path) -> Result<Edges> {
+        let (inputs, options) = (inputs(self.format, self.files)?, self.options.clone());
+        let (builder, start) = match self.form {
+            FormName::Arrays => {
+                let (builder, start) = IdGraphBuilder::resume(work, &inputs, options)?;
+                (Builder::Arrays(builder), start)
+            }
+            FormName::Stream => {
+                let (builder, start) = StreamGraphBuilder::resume(work, &inputs, options)?;
+                (Builder::Stream(builder), start)
+            }
+        };
         match start {
             Start::Resumed { edges } => {
                 tracing::info!(edges, "going on behind edges that were read before");
@@ -95,28 +168,8 @@ pub(super) fn make(
             Start::Anew => tracing::info!("beginning anew: the files are others than before"),
             _ => {}
         }
-        edges = Edges {
-            builder,
-            batch: Vec::with_capacity(BATCH),
-            _scratch: None,
-        };
-        kept = Some(work);
+        Ok(Edges::new(builder, None))
     }
-    let told = read(&mut edges);
-    let made = match told {
-        Ok(told) => edges.finish(nodes.or(told), making, context),
-        Err(error) => {
-            drop(edges);
-            Err(error)
-        }
-    };
-    // Files that are refused are not going to be better the next time.
-    if let (Err(error), Some(work)) = (&made, kept) {
-        if matches!(error.exit(), Exit::Refused | Exit::Usage) {
-            run::remove(&work)?;
-        }
-    }
-    made
 }
 
 /// Where runs are kept: by the name of the graph, so that the same command finds them.

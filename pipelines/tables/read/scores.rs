@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int64Type};
 use arrow_array::{Array as _, RecordBatch};
-use crawlrank_graph::Graph;
+use crawlrank_graph::AnyGraph;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::{BATCH_ROWS, check_footer, guarded};
@@ -30,7 +30,7 @@ impl GraphScores {
     ///
     /// # Errors
     /// Exit 2 when it is of another graph, or was made without harmonic centrality; 5 when it is damaged.
-    pub fn read(path: &Path, graph: &Graph, interrupt: &Interrupt) -> Result<GraphScores> {
+    pub fn read(path: &Path, graph: &AnyGraph, interrupt: &Interrupt) -> Result<GraphScores> {
         check_footer(path)?;
         let mut scores = GraphScores {
             pagerank: Vec::new(),
@@ -77,7 +77,7 @@ fn other(path: &Path, found: &str) -> Error {
 }
 
 /// Compares the names of rows, the first of which has the number `row`, with those of nodes.
-fn check_names(batch: &RecordBatch, row: u64, graph: &Graph) -> std::result::Result<(), String> {
+fn check_names(batch: &RecordBatch, row: u64, graph: &AnyGraph) -> std::result::Result<(), String> {
     let Some(names) = graph.names() else {
         return Ok(());
     };

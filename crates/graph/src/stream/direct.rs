@@ -1,9 +1,8 @@
 //! The stream read from its file in each iteration: memory for vectors and a few buffers, however many
 //! edges.
 //!
-//! A task is the longest row of segments that share bins, mostly one segment. Workers, some more than
-//! threads so that the disk never waits, take tasks in the order of the file. A task alone writes what
-//! belongs to its bins, and sums of tasks are added in their order.
+//! Workers, some more than threads so that the disk never waits, take [tasks](Task) in the order of the file. A task
+//! alone writes what belongs to its bins, and sums of tasks are added in their order.
 
 use super::file::{StreamFile, Worker};
 use super::scores::{
@@ -11,12 +10,12 @@ use super::scores::{
     split_front, write_running_sums,
 };
 use super::strip::Strip;
+use super::visit::{Task, tasks};
 use super::{BIN_NODES, num_bins};
 use crate::Error;
 use crate::memory::Memory;
 use crate::pagerank::{Jump, Kernel};
 use rayon::prelude::*;
-use std::ops::Range;
 use std::sync::Mutex;
 
 /// Workers beside those that the processors keep busy: each waits for the disk at times.
@@ -33,13 +32,6 @@ pub(crate) struct Direct {
     next: Flows,
     dangling: f64,
     hands: Mutex<Vec<Hands>>,
-}
-
-/// Which segments a worker reads, and the bins that it alone writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Task {
-    segments: Range<usize>,
-    bins: Range<usize>,
 }
 
 /// What flows along edges.
@@ -71,7 +63,7 @@ impl Direct {
     /// Takes an opened stream; reads nothing but degrees.
     pub(crate) fn new(file: StreamFile) -> Result<Self, Error> {
         let nodes = Nodes::new(&file.degrees()?);
-        let tasks = tasks(&file, num_bins(nodes.len()));
+        let tasks = tasks(&file);
         let runs = file.superblock.totals.runs > 0;
         let flows = || -> Result<Flows, Error> {
             let num_running = match runs {
@@ -324,36 +316,6 @@ impl Flows {
             running: Memory::empty(),
         }
     }
-}
-
-/// Rows of segments that share bins, and with each the bins since the one before.
-fn tasks(file: &StreamFile, num_bins: usize) -> Vec<Task> {
-    let segments = file.strip_segments();
-    let mut tasks: Vec<Task> = Vec::new();
-    for (number, segment) in segments.iter().enumerate() {
-        let end = segment.last_bin as usize + 1;
-        match tasks.last_mut() {
-            Some(task) if task.bins.end > segment.first_bin as usize => {
-                task.segments.end = number + 1;
-                task.bins.end = end;
-            }
-            last => {
-                let start = last.map_or(0, |task| task.bins.end);
-                tasks.push(Task {
-                    segments: number..number + 1,
-                    bins: start..end,
-                });
-            }
-        }
-    }
-    match tasks.last_mut() {
-        Some(task) => task.bins.end = num_bins,
-        None => tasks.push(Task {
-            segments: 0..0,
-            bins: 0..num_bins,
-        }),
-    }
-    tasks
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

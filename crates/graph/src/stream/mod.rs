@@ -26,8 +26,10 @@ mod file;
 mod partitioned;
 mod scores;
 mod shares;
+mod sorted;
 mod sources;
 mod strip;
+mod visit;
 mod wide;
 
 use crate::Error;
@@ -44,10 +46,14 @@ pub(crate) use file::{Reading, STREAM, StreamFile};
 use partitioned::Partitioned;
 use rayon::prelude::*;
 use scores::Nodes;
+pub(crate) use scores::split_front;
 use shares::Shares;
-use sources::Sources;
+pub(crate) use sorted::{SeenSources, SortedWriter};
+pub(crate) use sources::Sources;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+pub(crate) use visit::StreamEdges;
 
 /// Makes the kernel of a graph that has its stream in no file.
 ///
@@ -135,6 +141,32 @@ impl RankingStream {
         self.file.superblock.num_sources
     }
 
+    /// Reads the number of outgoing edges of each node.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Corrupt`].
+    pub fn out_degrees(&self) -> Result<Vec<u32>, Error> {
+        self.file.degrees()
+    }
+
+    /// Counts the incoming edges of each node: reads all.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Corrupt`].
+    pub fn in_degrees(&self) -> Result<Vec<u32>, Error> {
+        let counts = Counts::new(self.file.num_nodes());
+        let edges = StreamEdges::new(self, &self.out_degrees()?);
+        edges
+            .tasks()
+            .into_par_iter()
+            .try_for_each_init(Worker::default, |worker, task| {
+                edges.for_each_strip(task.segments, worker, &mut |strip| {
+                    edges.for_each_edge(strip, |_, target| counts.add_own(target));
+                })
+            })?;
+        Ok(counts.into_vec())
+    }
+
     /// Returns the length of the file.
     pub fn bytes(&self) -> u64 {
         self.file.bytes()
@@ -190,21 +222,38 @@ impl RankingStream {
         Partitioned::new(strips.into_iter().flatten().collect(), nodes)
     }
 
-    /// Reads all of it and compares everything with its checksums, and edges with degrees.
+    /// Reads all of it and compares everything with its checksums, and the edges of each node with its degree.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Corrupt`].
     pub fn verify(&self) -> Result<(), Error> {
-        self.edge_sum(&self.file.degrees()?).map(drop)
+        self.verify_edges(true)
+    }
+
+    /// As [`verify`](Self::verify); edges from a node to itself may be there or not.
+    pub(crate) fn verify_edges(&self, loops: bool) -> Result<(), Error> {
+        let degrees = self.out_degrees()?;
+        let counts = Counts::new(degrees.len());
+        let looped = self.edge_sum(&degrees, |source, target| {
+            counts.add(source);
+            u64::from(source == target)
+        })?;
+        if looped > 0 && !loops {
+            return Err(self.wrong("no edge from a node to itself"));
+        }
+        match counts.into_vec() == degrees {
+            true => Ok(()),
+            false => Err(self.wrong("as many edges of each node as its degree")),
+        }
     }
 
     /// As [`verify`](Self::verify), and compares with the arrays of the graph.
     pub(crate) fn verify_of(&self, graph: &Graph) -> Result<(), Error> {
-        let degrees = self.file.degrees()?;
+        let degrees = self.out_degrees()?;
         if degrees != build::out_degrees(graph)? {
             return Err(self.wrong("the out-degrees of the graph"));
         }
-        let edges = self.edge_sum(&degrees)?;
+        let edges = self.edge_sum(&degrees, edge_hash)?;
         let incoming = graph.incoming();
         let expected = (0..graph.num_nodes() as u32)
             .into_par_iter()
@@ -220,22 +269,22 @@ impl RankingStream {
         }
     }
 
-    /// Reads all strips; returns a sum over their edges that does not depend on their order.
-    fn edge_sum(&self, degrees: &[u32]) -> Result<u64, Error> {
-        let file = &self.file;
-        let sources = Sources::new(degrees.len(), |node| degrees[node] > 0);
-        let nodes = sources.nodes(degrees.len());
-        let (totals, edges) = (0..file.strip_segments().len())
+    /// Reads all strips; returns the sum of what `value` makes of their edges.
+    fn edge_sum(
+        &self,
+        degrees: &[u32],
+        value: impl Fn(u32, u32) -> u64 + Sync,
+    ) -> Result<u64, Error> {
+        let reader = StreamEdges::new(self, degrees);
+        let (totals, edges) = reader
+            .tasks()
             .into_par_iter()
-            .map_init(Worker::default, |worker, number| {
+            .map_init(Worker::default, |worker, task| {
                 let (mut totals, mut edges) = (Totals::default(), 0u64);
-                file.for_each_strip(number, &sources, worker, &mut |strip| {
+                reader.for_each_strip(task.segments, worker, &mut |strip| {
                     totals.add(strip);
-                    strip.for_each_edge(|partition, source, target| {
-                        let first = sources.of_bin(partition as usize).start;
-                        let source = nodes[first + usize::from(source)];
-                        let target = strip.bin * BIN_NODES as u32 + u32::from(target);
-                        edges = edges.wrapping_add(edge_hash(source, target));
+                    reader.for_each_edge(strip, |source, target| {
+                        edges = edges.wrapping_add(value(source, target));
                     });
                 })?;
                 Ok((totals, edges))
@@ -247,7 +296,7 @@ impl RankingStream {
                     Ok((totals, edges.wrapping_add(more_edges)))
                 },
             )?;
-        match totals == file.superblock.totals {
+        match totals == self.file.superblock.totals {
             true => Ok(edges),
             false => Err(self.wrong("the totals of its segments")),
         }
@@ -255,6 +304,31 @@ impl RankingStream {
 
     fn wrong(&self, expected: &str) -> Error {
         Error::corrupt(self.path(), None, expected, "others")
+    }
+}
+
+/// A number for each node, which several threads count up.
+struct Counts(Vec<AtomicU32>);
+
+impl Counts {
+    fn new(num_nodes: usize) -> Self {
+        let mut counts = Vec::new();
+        counts.resize_with(num_nodes, AtomicU32::default);
+        Counts(counts)
+    }
+
+    fn add(&self, node: u32) {
+        self.0[node as usize].fetch_add(1, Relaxed);
+    }
+
+    /// As [`add`](Self::add), for a node that no other thread counts: half the time.
+    fn add_own(&self, node: u32) {
+        let count = &self.0[node as usize];
+        count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    fn into_vec(self) -> Vec<u32> {
+        self.0.into_iter().map(AtomicU32::into_inner).collect()
     }
 }
 

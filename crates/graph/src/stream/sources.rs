@@ -98,6 +98,14 @@ impl Sources {
         self.starts[bin] as usize..self.starts[bin + 1] as usize
     }
 
+    /// The numbers of the sources among consecutive nodes, the first of which is a multiple of 64.
+    pub(crate) fn within(&self, nodes: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+        let words = &self.words[nodes.start / 64..nodes.end.div_ceil(64)];
+        let first = words.first().map_or(0, |word| word.before as usize);
+        let count: u32 = words.iter().map(|word| word.bits.count_ones()).sum();
+        first..first + count as usize
+    }
+
     /// Returns the node of each source; 4 bytes per source.
     pub(crate) fn nodes(&self, num_nodes: usize) -> Vec<u32> {
         let nodes = (0..num_nodes as u32).into_par_iter();

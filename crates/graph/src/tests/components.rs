@@ -2,8 +2,9 @@
 
 use super::util::{eight_nodes, id_graph, with_threads};
 use crate::{
-    Components, ComponentsStep, Error, Graph, strong_components, strong_components_memory_bytes,
-    weak_components, weak_components_memory_bytes,
+    Components, ComponentsStep, Error, Graph, RankingStream, strong_components,
+    strong_components_memory_bytes, weak_components, weak_components_memory_bytes,
+    weak_components_of_stream,
 };
 use proptest::prelude::*;
 use std::ops::ControlFlow;
@@ -14,6 +15,12 @@ fn go(_: ComponentsStep) -> ControlFlow<()> {
 
 pub(super) fn weak(graph: &Graph) -> Components {
     weak_components(graph, &mut go).unwrap()
+}
+
+/// The same over the graph's stream.
+fn weak_of_stream(graph: &Graph) -> Components {
+    let stream = RankingStream::open(&graph.ranking_stream().unwrap()).unwrap();
+    weak_components_of_stream(&stream, &mut go).unwrap()
 }
 
 pub(super) fn strong(graph: &Graph) -> Components {
@@ -220,6 +227,8 @@ fn any_number_of_threads_gives_the_plain_result() {
         for threads in [1, 2, 5] {
             let (weak, strong) = with_threads(threads, || (weak(&graph), strong(&graph)));
             assert_eq!(weak.ids(), plain_weak, "{m} edges, {threads} threads");
+            let streamed = with_threads(threads, || weak_of_stream(&graph));
+            assert_eq!(streamed, weak, "{m} edges, {threads} threads");
             assert_eq!(strong.ids(), plain_strong, "{m} edges, {threads} threads");
         }
     }

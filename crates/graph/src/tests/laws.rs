@@ -1,7 +1,8 @@
 //! What holds for every graph.
 
 use super::util::{
-    World, eight_nodes, files, go_on, keep_going, merge_all, two_labels, with_threads,
+    World, check_documented, eight_nodes, files, go_on, keep_going, merge_all, two_labels,
+    with_threads,
 };
 use crate::{
     BuilderOptions, Error, FoldOptions, Graph, IdGraphBuilder, IdGraphOptions, SelfLoops, fold,
@@ -450,14 +451,7 @@ fn the_format_is_the_documented_one() {
     let manifest = std::fs::read_to_string(graph.dir().join("graph.json")).unwrap();
     // `checksums` in it stands for the bytes of all arrays. A change needs a new format version.
     assert_eq!(manifest, include_str!("eight_nodes.json"));
-    let documented = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/formats.md");
-    match std::fs::read_to_string(documented) {
-        Ok(text) => assert!(
-            text.contains(&manifest),
-            "docs/formats.md shows this manifest"
-        ),
-        Err(_) => eprintln!("skipped: no docs/formats.md beside this crate"),
-    }
+    check_documented(&manifest);
 }
 
 #[test]
@@ -486,6 +480,7 @@ fn a_graph_from_before_there_were_streams_opens_and_ranks_the_same() {
     let scores = crate::pagerank(&graph, &options, &mut go_on)
         .unwrap()
         .scores;
+    let expected = files(graph.dir());
     std::fs::remove_file(graph.dir().join("ranking.stream")).unwrap();
     let manifest = include_str!("eight_nodes_without_stream.json");
     std::fs::write(graph.dir().join("graph.json"), manifest).unwrap();
@@ -494,4 +489,10 @@ fn a_graph_from_before_there_were_streams_opens_and_ranks_the_same() {
     assert_eq!(old.ranking_stream(), None);
     let again = crate::pagerank(&old, &options, &mut go_on).unwrap().scores;
     assert_eq!(again, scores);
+    // It is given one.
+    let tmp = tempfile::tempdir().unwrap();
+    let out = tmp.path().join("new");
+    let (old, form) = (crate::AnyGraph::from(old), crate::Form::Arrays);
+    let new = crate::convert(&old, form, &out, tmp.path(), 0, &mut keep_going).unwrap();
+    assert!(files(new.dir()) == expected);
 }

@@ -31,6 +31,13 @@ fn assert_close(scores: &[f64], expected: &[f64]) {
     }
 }
 
+fn log2m(log2m: u32) -> HarmonicOptions {
+    HarmonicOptions {
+        log2m,
+        ..HarmonicOptions::default()
+    }
+}
+
 fn go(_: HarmonicStep) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
@@ -209,7 +216,7 @@ fn threads_leave_no_trace() {
     let run = || {
         let ranks = rank(&graph, &options);
         let accelerated = rank(&graph, &accelerated);
-        let harmonic = harmonic(&small, &HarmonicOptions { log2m: 5 }, &mut go).unwrap();
+        let harmonic = harmonic(&small, &log2m(5), &mut go).unwrap();
         let places = crate::positions(&ranks.scores);
         (
             bits(ranks.scores),
@@ -419,7 +426,7 @@ fn options_out_of_range_are_refused() {
         );
     }
     assert!(matches!(
-        harmonic(&graph, &HarmonicOptions { log2m: 3 }, &mut go),
+        harmonic(&graph, &log2m(3), &mut go),
         Err(Error::Option { .. })
     ));
     let (_dir, plain) = id_graph(&[(0, 1)], 2);
@@ -471,7 +478,21 @@ fn memory_is_told_beforehand() {
         pagerank_memory_bytes(1_000_000_000, 250_000_000, &options),
         56_750_000_000
     );
-    assert_eq!(harmonic_memory_bytes(1_000_000, 10), 2_066_000_000);
+    let mut options = HarmonicOptions::default();
+    let scratch = 4 * (16 << 20);
+    assert_eq!(
+        harmonic_memory_bytes(1_000_000, 250_000, 4, &options),
+        512_000_000 + 17_000_000 + scratch
+    );
+    options.closeness = true;
+    assert_eq!(
+        harmonic_memory_bytes(1_000, 0, 1, &options),
+        1_000 * (25 + 1_024)
+    );
+    assert_eq!(
+        harmonic_memory_bytes(u64::MAX, u64::MAX, 1, &options),
+        u64::MAX
+    );
 }
 
 #[test]
@@ -485,7 +506,7 @@ fn harmonic_of_chain_and_star_in_closed_form() {
         .collect();
     assert_close(&exact.scores, &expected);
     assert_eq!(exact.iterations, 49);
-    let estimate = harmonic(&graph, &HarmonicOptions { log2m: 14 }, &mut go).unwrap();
+    let estimate = harmonic(&graph, &log2m(14), &mut go).unwrap();
     assert_eq!(estimate.iterations, 49);
     for (estimate, expected) in estimate.scores.iter().zip(&expected) {
         assert!(
@@ -508,6 +529,9 @@ fn search_counts_what_reaches_a_node() {
     let mut search = Search::new(8);
     let bank = search.run(&graph, 3).unwrap();
     // shop at 1, example.com at 2, www and news at 3, wiki at 4.
-    assert_eq!((bank.nodes, bank.radius), (5, 4));
+    assert_eq!(
+        (bank.nodes, bank.radius, bank.distances),
+        (6, 4, 1 + 2 + 2 * 3 + 4)
+    );
     assert!((bank.harmonic - (1.0 + 0.5 + 2.0 / 3.0 + 0.25)).abs() < 1e-15);
 }

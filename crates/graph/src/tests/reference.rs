@@ -157,11 +157,12 @@ fn harmonic_of_real_graphs() {
         let graph = import(&data, name, dir.path());
         // 83 MB of counters for the largest graph; the error is that of 256 registers.
         let log2m = 8;
+        let options = HarmonicOptions {
+            log2m,
+            closeness: true,
+        };
         let deviation = 1.04 / f64::from(1 << log2m).sqrt();
-        let estimated = harmonic(&graph, &HarmonicOptions { log2m }, &mut |_| {
-            ControlFlow::Continue(())
-        })
-        .unwrap();
+        let estimated = harmonic(&graph, &options, &mut |_| ControlFlow::Continue(())).unwrap();
         let mut search = Search::new(graph.num_nodes() as usize);
         let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
         for (at, (node, values)) in rows(data.join(format!("{name}.harmonic-sample.csv")))
@@ -175,6 +176,12 @@ fn harmonic_of_real_graphs() {
                 continue;
             }
             let error = (score - expected) / expected;
+            let reached = estimated.reachable[node as usize];
+            let off = (reached - 1.0 - reachable) / reachable;
+            assert!(
+                off.abs() <= 5.0 * deviation,
+                "{name} node {node}: {reached}"
+            );
             // Of some hundred nodes none should be five deviations off.
             assert!(
                 error.abs() <= 5.0 * deviation,
@@ -187,7 +194,13 @@ fn harmonic_of_real_graphs() {
                     (exact.harmonic - expected).abs() <= 1e-9 * expected,
                     "{name} node {node}"
                 );
-                assert_eq!(exact.nodes as f64, reachable, "{name} node {node}");
+                assert_eq!(exact.nodes as f64 - 1.0, reachable, "{name} node {node}");
+                let closeness = estimated.closeness[node as usize] * exact.distances as f64;
+                // Far nodes are found last, when a counter's error is that of the whole ball.
+                assert!(
+                    (closeness - 1.0).abs() <= 6.0 * deviation,
+                    "{name} node {node}: {closeness}"
+                );
             }
         }
         let (mean, spread) = (sum / count, f64::sqrt(squares / count));

@@ -146,3 +146,15 @@ pub(super) fn merge_all(
     };
     crate::merge(&inputs, out, tmp, &options, &mut keep_going)
 }
+
+/// A manifest stands in the documentation as it is.
+pub(super) fn check_documented(manifest: &str) {
+    let documented = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/formats.md");
+    match std::fs::read_to_string(documented) {
+        Ok(text) => assert!(
+            text.contains(manifest),
+            "docs/formats.md shows this manifest"
+        ),
+        Err(_) => eprintln!("skipped: no docs/formats.md beside this crate"),
+    }
+}
