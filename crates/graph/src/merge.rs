@@ -170,26 +170,6 @@ pub fn merge(
     )
 }
 
-/// Merges a builder's spills, which need no check, since this process wrote them.
-pub(crate) fn merge_spills(
-    spills: Vec<PathBuf>,
-    out: &Path,
-    tmp: &Path,
-    options: &MergeOptions,
-) -> Result<Graph, Error> {
-    merge_paths(
-        spills,
-        Opened {
-            given: 0,
-            verify: false,
-        },
-        out,
-        tmp,
-        options,
-        &mut Tick::silent(),
-    )
-}
-
 /// How the inputs of a level are opened: the first `given` of the first level are the caller's.
 #[derive(Clone, Copy)]
 struct Opened {

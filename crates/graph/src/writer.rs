@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::array::{ArrayInfo, ArrayWriter, Element};
 use crate::graph::{Graph, OneWayGraph};
+use crate::interner::LocalNames;
 use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, layout};
 use crate::merge::Tick;
 use crate::sorter::Record;
@@ -210,6 +211,16 @@ impl NamesWriter {
         self.bytes.extend(name)?;
         self.offsets.push(self.bytes.len())?;
         Ok(id as u32)
+    }
+
+    /// Takes the next names.
+    pub(crate) fn extend(&mut self, names: &LocalNames) -> Result<(), Error> {
+        let num_nodes = self.offsets.len() - 1 + names.len() as u64;
+        check_num_nodes(num_nodes, self.max_nodes)?;
+        let before = self.bytes.len();
+        self.bytes.extend(names.all())?;
+        let offset = |end: &u32| before + u64::from(*end);
+        self.offsets.extend_of(names.ends(), offset)
     }
 
     /// Returns the number of names.

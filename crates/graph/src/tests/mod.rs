@@ -5,6 +5,7 @@ mod components;
 mod damage;
 mod edges;
 mod laws;
+mod named;
 mod ranks;
 mod reference;
 mod resume;
