@@ -78,14 +78,9 @@ pub(super) fn make(
         };
     } else {
         let work = work_folder(making)?;
-        let (builder, start) = IdGraphBuilder::resume(&work, &inputs(format, files)?, options)?;
-        match start {
-            Start::Resumed { edges } => {
-                tracing::info!(edges, "going on behind edges that were read before");
-            }
-            Start::Anew => tracing::info!("beginning anew: the files are others than before"),
-            _ => {}
-        }
+        let inputs = inputs(&format!("{format:?}"), files)?;
+        let (builder, start) = IdGraphBuilder::resume(&work, &inputs, options)?;
+        tell_start(&start);
         edges = Edges {
             builder,
             batch: Vec::with_capacity(BATCH),
@@ -101,25 +96,40 @@ pub(super) fn make(
             Err(error)
         }
     };
-    // Files that are refused are not going to be better the next time.
-    if let (Err(error), Some(work)) = (&made, kept) {
-        if matches!(error.exit(), Exit::Refused | Exit::Usage) {
-            run::remove(&work)?;
-        }
+    if let Some(work) = kept {
+        remove_refused(&made, &work)?;
     }
     made
 }
 
+pub(super) fn tell_start(start: &Start) {
+    match start {
+        Start::Resumed { edges } => {
+            tracing::info!(edges, "going on behind edges that were read before");
+        }
+        Start::Anew => tracing::info!("beginning anew: the files are others than before"),
+        _ => {}
+    }
+}
+
+/// Removes what is kept of files that were refused: they are not going to be better the next time.
+pub(super) fn remove_refused(made: &Result<IdGraph>, work: &Path) -> Result<()> {
+    match made {
+        Err(error) if matches!(error.exit(), Exit::Refused | Exit::Usage) => run::remove(work),
+        _ => Ok(()),
+    }
+}
+
 /// Where runs are kept: by the name of the graph, so that the same command finds them.
-fn work_folder(making: &Making) -> Result<PathBuf> {
+pub(super) fn work_folder(making: &Making) -> Result<PathBuf> {
     let folder = making.make_folders()?;
     let name = making.out.file_name().unwrap_or_default();
     Ok(folder.join(format!(".{}.import", name.to_string_lossy())))
 }
 
-/// A text that changes when other edges would come.
-fn inputs(format: Format, files: &[PathBuf]) -> Result<String> {
-    let mut inputs = format!("{format:?}\n");
+/// A text that changes when other edges would come; `kind` is what is read.
+pub(super) fn inputs(kind: &str, files: &[PathBuf]) -> Result<String> {
+    let mut inputs = format!("{kind}\n");
     for file in files {
         let on = |e: std::io::Error| Error::io(file, &e);
         let metadata = fs::metadata(file).map_err(on)?;
