@@ -12,6 +12,7 @@ mod import;
 mod info;
 mod lines;
 mod merge;
+mod names;
 mod npy;
 mod numbers;
 mod pairs;

@@ -2,6 +2,7 @@
 
 mod bvgraph;
 mod exchange;
+mod exchange_names;
 mod exchange_numbers;
 mod graph_commands;
 mod links_commands;

@@ -1,24 +1,26 @@
 //! Named edges in any order to a graph, within a memory budget.
 //!
-//! What comes waits until there is enough for all threads; then names get local ids from hash tables, and edges
-//! are pairs of these. When the budget is reached, names and edges are sorted and written as a small graph in
-//! scratch (a spill); in the end the spills are merged. Memory per distinct name: its bytes, 4 for its end, 6 to
-//! 12 in a table, 32 to sort, 8 for pages of nodes; per edge: 8, with pages 16.
+//! What comes waits until there is enough for all threads; then names get local ids from hash tables, and edges are pairs of
+//! these ([`local_edges`]). When memory is full, edges go to scratch, unsorted, and so do names when these alone are too many:
+//! then ids begin anew. In the end names are sorted, which gives the final ids, and edges go through the sorter once.
+//!
+//! Memory per distinct name: its bytes, 4 for its end, and 9 to 18 in a table or 12 to sort.
+//!
+//! [`local_edges`]: crate::local_edges
 
 use crate::Error;
-use crate::graph::{Graph, OneWayGraph};
-use crate::interner::{LocalNames, growth};
-use crate::interners::{Dealt, Interners};
+use crate::graph::Graph;
+use crate::id_builder::{IdGraph, IdGraphOptions};
+use crate::local_edges::LocalEdges;
 use crate::manifest::Flags;
-use crate::merge::{MergeOptions, SelfLoops, Tick, merge_spills};
-use crate::names::MAX_NAME_BYTES;
-use crate::sorter::{Record, sort_and_combine};
-use crate::transpose::write_incoming;
-use crate::writer::{
-    AdjacencyWriter, Direction, GraphWriter, NamesWriter, Scratch, check_free, work_bytes,
-};
+use crate::merge::{Progress, SelfLoops, Tick};
+use crate::named_edges::NamedEdges;
+use crate::sorter::{Kept, Runs, Start};
+use crate::writer::{GraphWriter, check_free, work_bytes};
 use rayon::prelude::*;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a [`GraphBuilder`] keeps.
 #[derive(Debug, Clone)]
@@ -65,40 +67,38 @@ impl Default for BuilderOptions {
 pub struct GraphBuilder {
     options: BuilderOptions,
     tmp: PathBuf,
-    scratch: Scratch,
     work_bytes: usize,
     waiting: Waiting,
     held: Held,
-    spills: Vec<PathBuf>,
+    /// Spills that stay when this process is killed.
+    kept: Option<Arc<Kept>>,
+    /// Nodes and edges that are in such spills and will come again.
+    to_skip: u64,
 }
 
 /// What has come and has no ids yet.
 #[derive(Default)]
 struct Waiting {
-    names: LocalNames,
-    /// Places of source and target among the names, and pages.
-    edges: Vec<(u32, u32, u32)>,
-    nodes: Vec<(u32, u64)>,
-    last_source: Option<u32>,
+    /// The last one takes what comes one by one.
+    edges: Vec<NamedEdges>,
+    /// Of all but the last.
+    bytes: usize,
+    /// To be used again, with their memory.
+    empty: Vec<NamedEdges>,
 }
 
-/// What is in memory, under local ids.
-struct Held {
-    names: Interners,
-    edges: Vec<u64>,
-    /// Used instead of `edges` when these carry pages.
-    edges_with_pages: Vec<u128>,
-    node_pages: Vec<u64>,
+/// Edges with or without pages.
+enum Held {
+    Plain(LocalEdges<u64>),
+    Paged(LocalEdges<u128>),
 }
 
-/// A table of this size stays in a core's second cache with its names.
-const BYTES_PER_INTERNER: usize = 1 << 20;
-
-/// More tables would leave too few of the waiting names to each.
-const MOST_INTERNER_BITS: u32 = 8;
-
-/// The part of the memory that waits: enough names for each table to be worth its way into the cache.
+/// The part of the memory that waits: enough names for each table to be worth its way into the cache. With room to grow, it
+/// takes up to twice that.
 const WAITING_SHARE: usize = 16;
+
+/// What comes one by one is dealt out in pieces of this size, which stay in a core's second cache.
+const BYTES_TOGETHER: usize = 1 << 19;
 
 impl GraphBuilder {
     /// Starts a graph; `tmp` is an existing directory for spills.
@@ -107,26 +107,71 @@ impl GraphBuilder {
     /// [`Error::Io`] when `tmp` is not there.
     pub fn new(tmp: &Path, options: BuilderOptions) -> Result<Self, Error> {
         std::fs::read_dir(tmp).map_err(Error::io(tmp, "read"))?;
-        Ok(GraphBuilder {
-            work_bytes: work_bytes(options.memory_bytes),
-            tmp: tmp.to_path_buf(),
-            scratch: Scratch::new(tmp),
+        Ok(Self::with_spills(Runs::scratch(tmp), tmp, None, options))
+    }
+
+    /// Starts a graph whose spills, in the directory `work`, outlive a process that is killed: as
+    /// [`IdGraphBuilder::resume`](crate::IdGraphBuilder::resume), with nodes and edges in place of edges. Those that are
+    /// [done](Self::done) are passed over only when they come one by one, or when [`skip`](Self::skip) is told.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another process is at it, [`Error::DamagedRun`], [`Error::Io`].
+    pub fn resume(
+        work: &Path,
+        inputs: &str,
+        options: BuilderOptions,
+    ) -> Result<(Self, Start), Error> {
+        // Names of a spill may not fit another budget.
+        let kind = (options.edge_pages, options.memory_bytes);
+        let (kept, start) = Kept::open(work, &format!("names {kind:?}\n{inputs}"))?;
+        let kept = Arc::new(kept);
+        let runs = Runs::kept(kept.clone());
+        let dir = kept.dir().to_path_buf();
+        Ok((Self::with_spills(runs, &dir, Some(kept), options), start))
+    }
+
+    fn with_spills(
+        spills: Runs,
+        tmp: &Path,
+        kept: Option<Arc<Kept>>,
+        options: BuilderOptions,
+    ) -> Self {
+        let work_bytes = work_bytes(options.memory_bytes);
+        let done = kept.as_ref().map(|kept| kept.edges());
+        GraphBuilder {
+            held: match options.edge_pages {
+                true => Held::Paged(LocalEdges::new(spills, work_bytes, done)),
+                false => Held::Plain(LocalEdges::new(spills, work_bytes, done)),
+            },
             waiting: Waiting::default(),
-            held: Held::new(work_bytes(options.memory_bytes)),
+            work_bytes,
+            tmp: tmp.to_path_buf(),
             options,
-            spills: Vec::new(),
-        })
+            to_skip: done.unwrap_or(0),
+            kept,
+        }
+    }
+
+    /// Returns how many of the next nodes and edges are in complete spills already.
+    pub fn done(&self) -> u64 {
+        self.to_skip
+    }
+
+    /// Says that the next `count` nodes and edges will not come, since they are [done](Self::done).
+    ///
+    /// # Panics
+    /// When fewer are done.
+    pub fn skip(&mut self, count: u64) {
+        assert!(count <= self.to_skip, "only what is done can be left out");
+        self.to_skip -= count;
     }
 
     /// Adds a node and `pages` to its captured pages: a page's host is a node even without links.
     ///
     /// # Errors
-    /// [`Error::NameTooLong`]; [`Error::Io`] from a spill; [`Error::PagesOverflow`].
+    /// [`Error::NameTooLong`]; [`Error::Io`] from a spill.
     pub fn node(&mut self, name: &[u8], pages: u64) -> Result<(), Error> {
-        check_name(name)?;
-        let place = self.waiting.names.push(name);
-        self.waiting.nodes.push((place, pages));
-        self.take_when_enough()
+        self.add(|waiting| waiting.node(name, pages))
     }
 
     /// Adds an edge with its pages. Many edges of one source in a row are cheap.
@@ -134,88 +179,97 @@ impl GraphBuilder {
     /// # Errors
     /// As [`node`](Self::node).
     pub fn edge(&mut self, source: &[u8], target: &[u8], pages: u32) -> Result<(), Error> {
-        check_name(source)?;
-        check_name(target)?;
-        let Waiting {
-            names,
-            edges,
-            last_source,
-            ..
-        } = &mut self.waiting;
-        let source = match *last_source {
-            Some(last) if names.get(last) == source => last,
-            _ => names.push(source),
-        };
-        *last_source = Some(source);
-        let target = names.push(target);
-        edges.push((source, target, pages));
-        self.take_when_enough()
+        self.add(|waiting| waiting.edge(source, target, pages))
     }
 
     #[inline]
-    fn take_when_enough(&mut self) -> Result<(), Error> {
-        match self.waiting.memory_bytes() < self.work_bytes / WAITING_SHARE {
+    fn add(&mut self, add: impl FnOnce(&mut NamedEdges) -> Result<(), Error>) -> Result<(), Error> {
+        if self.to_skip > 0 {
+            self.to_skip -= 1;
+            return Ok(());
+        }
+        if self.waiting.edges.is_empty() {
+            self.begin_waiting();
+        }
+        let last = self.waiting.edges.last_mut().expect("begun above");
+        add(last)?;
+        match last.bytes() < BYTES_TOGETHER.min(self.work_bytes / WAITING_SHARE) {
+            true => Ok(()),
+            false => self.end_waiting(),
+        }
+    }
+
+    #[cold]
+    fn begin_waiting(&mut self) {
+        let empty = self.waiting.empty.pop();
+        let empty = empty.unwrap_or_else(|| self.held.named_edges());
+        self.waiting.edges.push(empty);
+    }
+
+    /// Nothing more is added to the last of what waits.
+    #[cold]
+    fn end_waiting(&mut self) -> Result<(), Error> {
+        self.waiting.bytes += self.waiting.edges.last().map_or(0, NamedEdges::bytes);
+        self.begin_waiting();
+        match self.waiting.bytes < self.work_bytes / WAITING_SHARE {
             true => Ok(()),
             false => self.take_waiting(),
         }
     }
 
-    /// Gives ids to what waits, after a spill when it could exceed the budget.
-    #[cold]
-    fn take_waiting(&mut self) -> Result<(), Error> {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        let dealt = self.held.names.deal(&waiting.names);
-        if !self.fits(&waiting, &dealt) {
-            let is_enough =
-                self.held.compact(self.options.edge_pages)? && self.fits(&waiting, &dealt);
-            // A spill of nothing would not help.
-            if !is_enough && self.held.names.end() > 0 {
-                self.spill()?;
-            }
+    /// Adds what `fill` makes of each chunk: the fast way for many, since threads share the chunks. Best are some hundred
+    /// kilobytes of names in each, and several chunks for each thread. An error is that of the first chunk with one.
+    ///
+    /// # Errors
+    /// What `fill` returns, then nothing is added; [`Error::Io`] from a spill.
+    ///
+    /// # Panics
+    /// When some of what comes next is [done](Self::done).
+    pub fn extend<C: Sync, E: From<Error> + Send>(
+        &mut self,
+        chunks: &[C],
+        fill: impl Fn(&C, &mut NamedEdges) -> Result<(), E> + Sync,
+    ) -> Result<(), E> {
+        assert!(self.to_skip == 0, "what is done does not come again");
+        let before = self.waiting.edges.len();
+        chunks.iter().for_each(|_| self.begin_waiting());
+        let filled = self.waiting.edges[before..].par_iter_mut().zip(chunks);
+        let filled: Vec<Result<(), E>> = filled
+            .with_max_len(1)
+            .map(|(edges, chunk)| fill(chunk, edges))
+            .collect();
+        if let Some(error) = filled.into_iter().find_map(Result::err) {
+            self.waiting.edges.drain(before..);
+            return Err(error);
         }
-        self.held.take(&waiting, &dealt, &self.options)?;
-        waiting.clear();
-        self.waiting = waiting;
-        match self.held.memory_bytes() <= self.most_held() {
-            true => Ok(()),
-            false => self.spill(),
+        let bytes = self.waiting.edges[before..].iter().map(NamedEdges::bytes);
+        self.waiting.bytes += bytes.sum::<usize>();
+        if self.waiting.bytes >= self.work_bytes / WAITING_SHARE {
+            self.take_waiting()?;
         }
-    }
-
-    fn fits(&self, waiting: &Waiting, dealt: &Dealt) -> bool {
-        let edges = waiting.edges.len();
-        let growth = match self.options.edge_pages {
-            true => growth(&self.held.edges_with_pages, edges),
-            false => growth(&self.held.edges, edges),
-        };
-        self.held.names.ids_suffice(dealt) && self.held.memory_bytes() + growth <= self.most_held()
-    }
-
-    /// What may be held: the memory without what waits, which doubles as it grows, and without the names in it, which may
-    /// all be new. How many are is known only afterwards.
-    fn most_held(&self) -> usize {
-        self.work_bytes - 4 * (self.work_bytes / WAITING_SHARE)
-    }
-
-    fn spill(&mut self) -> Result<(), Error> {
-        let path = self.scratch.new_path()?;
-        let writer = GraphWriter::create_scratch(&path, self.flags(false))?;
-        // Dropped and not cleared: the next names and edges may come in another proportion.
-        let empty = Held::with_names(self.held.names.emptied());
-        std::mem::replace(&mut self.held, empty).write(writer)?;
-        self.spills.push(path);
         Ok(())
     }
 
-    fn flags(&self, incoming: bool) -> Flags {
-        Flags {
-            names: true,
-            incoming,
-            edge_pages: self.options.edge_pages,
-            node_pages: self.options.node_pages,
-            node_hosts: false,
-            self_loops: self.options.self_loops == SelfLoops::Keep,
+    /// Gives ids to what waits.
+    fn take_waiting(&mut self) -> Result<(), Error> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        match &mut self.held {
+            Held::Plain(held) => held.take(&waiting.edges)?,
+            Held::Paged(held) => held.take(&waiting.edges)?,
         }
+        waiting.edges.iter_mut().for_each(NamedEdges::clear);
+        waiting.empty.append(&mut waiting.edges);
+        self.waiting.empty = waiting.empty;
+        Ok(())
+    }
+
+    /// Returns the bytes of the arrays but for names; duplicates count, so it is about the most they can be.
+    pub fn file_bytes(&self) -> u64 {
+        let (bytes, edges) = match &self.held {
+            Held::Plain(held) => (8, held.taken()),
+            Held::Paged(held) => (16, held.taken()),
+        };
+        bytes * edges
     }
 
     /// Writes the graph at `out`, which must be free, and opens it.
@@ -223,178 +277,63 @@ impl GraphBuilder {
     /// # Errors
     /// [`Error::Exists`], [`Error::TooManyNodes`], [`Error::PagesOverflow`], [`Error::Io`]. Nothing
     /// is left behind.
-    pub fn finish(mut self, out: &Path) -> Result<Graph, Error> {
+    pub fn finish(self, out: &Path) -> Result<Graph, Error> {
+        let made = self.finish_with(out, &mut |_| ControlFlow::Continue(()))?;
+        Ok(made.graph)
+    }
+
+    /// As [`finish`](Self::finish), and says what went into the graph; `progress` is asked now and then whether to go on.
+    ///
+    /// # Errors
+    /// Also [`Error::Interrupted`] when it says no, and [`Error::Incompatible`] when less came than is [done](Self::done).
+    pub fn finish_with(
+        mut self,
+        out: &Path,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<IdGraph, Error> {
         check_free(out)?;
+        if self.to_skip > 0 {
+            return Err(Error::Incompatible {
+                path: self.tmp,
+                expected: "what is in its spills again, and more".to_owned(),
+                found: format!("{} less", self.to_skip),
+            });
+        }
         self.take_waiting()?;
         self.waiting = Waiting::default();
-        let memory_bytes = self.options.memory_bytes;
-        if self.spills.is_empty() {
-            let mut writer = GraphWriter::create(out, self.flags(true))?;
-            let (n, m) = self.held.write_arrays(&mut writer)?;
-            write_incoming(
-                &mut writer,
-                n,
-                m,
-                &self.tmp,
-                memory_bytes,
-                &mut Tick::silent(),
-            )?;
-            return writer.finish(n, m);
-        }
-        if self.held.names.end() > 0 {
-            self.spill()?;
-        }
-        let options = MergeOptions {
-            memory_bytes,
-            self_loops: self.options.self_loops,
-            ..MergeOptions::default()
+        let flags = Flags {
+            names: true,
+            incoming: true,
+            edge_pages: self.options.edge_pages,
+            node_pages: self.options.node_pages,
+            node_hosts: false,
+            self_loops: self.options.self_loops == SelfLoops::Keep,
         };
-        merge_spills(std::mem::take(&mut self.spills), out, &self.tmp, &options)
-    }
-}
-
-impl Waiting {
-    /// Bytes of what waits, with what giving ids to it takes: a copy of the name, hash, place, and id twice.
-    #[inline]
-    fn memory_bytes(&self) -> usize {
-        2 * self.names.bytes()
-            + self.names.len() * (2 * size_of::<u32>() + 20)
-            + self.edges.len() * size_of::<(u32, u32, u32)>()
-            + self.nodes.len() * size_of::<(u32, u64)>()
-    }
-
-    fn clear(&mut self) {
-        self.names.clear();
-        self.edges.clear();
-        self.nodes.clear();
-        self.last_source = None;
+        let writer = match &self.kept {
+            Some(_) => GraphWriter::create_again(out, flags)?,
+            None => GraphWriter::create(out, flags)?,
+        };
+        let options = IdGraphOptions {
+            memory_bytes: self.options.memory_bytes,
+            self_loops: self.options.self_loops,
+        };
+        let tick = &mut Tick::new(progress);
+        let made = match self.held {
+            Held::Plain(held) => held.finish(writer, &self.tmp, &options, tick)?,
+            Held::Paged(held) => held.finish(writer, &self.tmp, &options, tick)?,
+        };
+        if let Some(kept) = self.kept {
+            kept.finish();
+        }
+        Ok(made)
     }
 }
 
 impl Held {
-    fn new(work_bytes: usize) -> Self {
-        let interners = (work_bytes / 4 / BYTES_PER_INTERNER).max(1);
-        Self::with_names(Interners::new(interners.ilog2().min(MOST_INTERNER_BITS)))
-    }
-
-    fn with_names(names: Interners) -> Self {
-        Held {
-            names,
-            edges: Vec::new(),
-            edges_with_pages: Vec::new(),
-            node_pages: Vec::new(),
+    fn named_edges(&self) -> NamedEdges {
+        match self {
+            Held::Plain(held) => held.named_edges(),
+            Held::Paged(held) => held.named_edges(),
         }
-    }
-
-    /// Takes what waits, under local ids.
-    fn take(
-        &mut self,
-        waiting: &Waiting,
-        dealt: &Dealt,
-        options: &BuilderOptions,
-    ) -> Result<(), Error> {
-        let mut ids = Vec::new();
-        self.names.intern(dealt, &mut ids);
-        if options.node_pages {
-            self.node_pages.resize(self.names.end(), 0);
-            for &(place, pages) in &waiting.nodes {
-                let id = ids[place as usize];
-                let sum = &mut self.node_pages[id as usize];
-                *sum = sum.checked_add(pages).ok_or(Error::PagesOverflow {
-                    source_id: id,
-                    target_id: id,
-                })?;
-            }
-        }
-        let keep_loops = options.self_loops == SelfLoops::Keep;
-        let edges = waiting.edges.iter().filter_map(|&(source, target, pages)| {
-            let (source, target) = (ids[source as usize], ids[target as usize]);
-            (source != target || keep_loops).then_some((source, target, pages))
-        });
-        match options.edge_pages {
-            true => self
-                .edges_with_pages
-                .extend(edges.map(|(u, v, pages)| u128::new(u, v, pages))),
-            false => self.edges.extend(edges.map(|(u, v, _)| u64::new(u, v, 1))),
-        }
-        Ok(())
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.names.memory_bytes()
-            + self.edges.capacity() * size_of::<u64>()
-            + self.edges_with_pages.capacity() * size_of::<u128>()
-            + self.node_pages.capacity() * size_of::<u64>()
-    }
-
-    /// Makes one of equal edges. Returns whether that made room worth the sort.
-    fn compact(&mut self, edge_pages: bool) -> Result<bool, Error> {
-        fn compact<R: Record>(edges: &mut Vec<R>) -> Result<bool, Error> {
-            let before = edges.len();
-            sort_and_combine(edges)?;
-            Ok(edges.len() < before / 2)
-        }
-        if edge_pages {
-            compact(&mut self.edges_with_pages)
-        } else {
-            compact(&mut self.edges)
-        }
-    }
-
-    fn write(self, mut writer: GraphWriter) -> Result<OneWayGraph, Error> {
-        let (n, m) = self.write_arrays(&mut writer)?;
-        writer.finish_one_way(n, m)
-    }
-
-    /// Writes names, pages of nodes and outgoing edges; returns the numbers of nodes and edges.
-    fn write_arrays(self, writer: &mut GraphWriter) -> Result<(u64, u64), Error> {
-        let Held {
-            names,
-            edges,
-            edges_with_pages,
-            node_pages,
-        } = self;
-        let sorted = names.into_sorted();
-        let mut names_writer = NamesWriter::create(writer)?;
-        sorted.for_each(&mut |name| names_writer.push(name).map(|_| ()))?;
-        let n = names_writer.finish(writer)?;
-        if writer.flags().node_pages {
-            let mut array = writer.array("node_pages")?;
-            for &id in &sorted.order {
-                array.push(node_pages[id as usize])?;
-            }
-            writer.finish_array(array)?;
-        }
-        let m = match writer.flags().edge_pages {
-            true => write_edges(edges_with_pages, &sorted.rank, n, writer)?,
-            false => write_edges(edges, &sorted.rank, n, writer)?,
-        };
-        Ok((n, m))
-    }
-}
-
-fn write_edges<R: Record>(
-    mut edges: Vec<R>,
-    rank: &[u32],
-    num_nodes: u64,
-    writer: &mut GraphWriter,
-) -> Result<u64, Error> {
-    edges.par_iter_mut().for_each(|edge| {
-        let (first, second) = (rank[edge.first() as usize], rank[edge.second() as usize]);
-        *edge = R::new(first, second, edge.pages());
-    });
-    sort_and_combine(&mut edges)?;
-    let mut adjacency = AdjacencyWriter::create(writer, Direction::Outgoing)?;
-    adjacency.extend(&edges, &mut Tick::silent())?;
-    adjacency.finish(num_nodes, writer)
-}
-
-fn check_name(name: &[u8]) -> Result<(), Error> {
-    match name.len() <= MAX_NAME_BYTES {
-        true => Ok(()),
-        false => Err(Error::NameTooLong {
-            found: name.len(),
-            limit: MAX_NAME_BYTES,
-        }),
     }
 }

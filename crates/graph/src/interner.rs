@@ -32,38 +32,19 @@ pub(crate) struct SortedNames {
 pub(crate) const SORT_BYTES_PER_NAME: usize = 8;
 
 impl Interner {
-    /// Hashes with `hasher`; only then fits [`intern_hashed`](Self::intern_hashed).
-    pub(crate) fn with_hasher(hasher: DefaultHashBuilder) -> Self {
-        Interner {
-            hasher,
-            table: HashTable::new(),
-            names: LocalNames::default(),
-        }
-    }
-
     /// Returns the local id of a name; a new name gets the next one.
     pub(crate) fn intern(&mut self, name: &[u8]) -> u32 {
-        self.intern_hashed(self.hasher.hash_one(name), name)
-    }
-
-    /// As [`intern`](Self::intern), for a name whose hash is known.
-    pub(crate) fn intern_hashed(&mut self, hash: u64, name: &[u8]) -> u32 {
         let Interner {
             hasher,
             table,
             names,
         } = self;
         let entry = table.entry(
-            hash,
+            hasher.hash_one(name),
             |&id| names.get(id) == name,
             |&id| hasher.hash_one(names.get(id)),
         );
         *entry.or_insert_with(|| names.push(name)).get()
-    }
-
-    /// The names alone; the hash table is gone.
-    pub(crate) fn into_names(self) -> LocalNames {
-        self.names
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -121,14 +102,14 @@ impl LocalNames {
         self.ends.len()
     }
 
-    /// Bytes of all names.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.len()
+    /// All names, one after another.
+    pub(crate) fn all(&self) -> &[u8] {
+        &self.bytes
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
+    /// Where each name ends.
+    pub(crate) fn ends(&self) -> &[u32] {
+        &self.ends
     }
 
     /// Adds a name, known or not; all together have at most 4 GiB.
@@ -139,6 +120,7 @@ impl LocalNames {
         id
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: u32) -> &[u8] {
         let id = id as usize;
         let start = if id == 0 {

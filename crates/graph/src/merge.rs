@@ -160,16 +160,6 @@ pub fn merge(
     merge_paths(inputs.to_vec(), false, out, tmp, options, tick)
 }
 
-/// Merges a builder's spills, which need no check, since this process wrote them.
-pub(crate) fn merge_spills(
-    spills: Vec<PathBuf>,
-    out: &Path,
-    tmp: &Path,
-    options: &MergeOptions,
-) -> Result<Graph, Error> {
-    merge_paths(spills, true, out, tmp, options, &mut Tick::silent())
-}
-
 fn merge_paths(
     mut inputs: Vec<PathBuf>,
     mut own: bool,

@@ -13,7 +13,9 @@ mod run;
 pub use self::kept::Start;
 
 pub(crate) use self::kept::Kept;
-pub(crate) use self::record::{Record, add_pages, sort_and_combine};
+#[cfg(test)]
+use self::record::sort_and_combine;
+pub(crate) use self::record::{Record, add_pages};
 
 use self::chunks::{Chunks, MOST_IN_CHUNK};
 use self::leaf::{Sort, Squeeze};
@@ -46,7 +48,7 @@ pub(crate) struct Sorter<R> {
 }
 
 /// Where runs are.
-struct Runs {
+pub(crate) struct Runs {
     place: Place,
     paths: Vec<PathBuf>,
 }
@@ -59,7 +61,27 @@ enum Place {
 }
 
 impl Runs {
-    fn next_path(&mut self) -> Result<PathBuf, Error> {
+    pub(crate) fn scratch(tmp: &Path) -> Self {
+        Runs {
+            place: Place::Scratch(Scratch::new(tmp)),
+            paths: Vec::new(),
+        }
+    }
+
+    /// Those that are there, and more.
+    pub(crate) fn kept(kept: Arc<Kept>) -> Self {
+        Runs {
+            paths: kept.runs(),
+            place: Place::Kept(kept),
+        }
+    }
+
+    /// The complete ones.
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    pub(crate) fn next_path(&mut self) -> Result<PathBuf, Error> {
         match &mut self.place {
             Place::Scratch(scratch) => scratch.new_path(),
             Place::Kept(kept) => Ok(kept.next_run()),
@@ -67,7 +89,7 @@ impl Runs {
     }
 
     /// Takes the complete run at `path`; with it runs are of `records` records.
-    fn add(&mut self, path: PathBuf, bytes: u64, records: u64) -> Result<(), Error> {
+    pub(crate) fn add(&mut self, path: PathBuf, bytes: u64, records: u64) -> Result<(), Error> {
         let path = match &self.place {
             Place::Scratch(_) => path,
             Place::Kept(kept) => kept.add_run(bytes, records)?,
@@ -88,10 +110,7 @@ impl<R: Record> Sorter<R> {
             capacity,
             work_bytes,
             pending: Vec::new(),
-            runs: Runs {
-                place: Place::Scratch(Scratch::new(tmp)),
-                paths: Vec::new(),
-            },
+            runs: Runs::scratch(tmp),
             pushed: 0,
         }
     }
@@ -100,10 +119,7 @@ impl<R: Record> Sorter<R> {
     pub(crate) fn with_kept(kept: Arc<Kept>, work_bytes: usize) -> Self {
         Sorter {
             pushed: kept.edges(),
-            runs: Runs {
-                paths: kept.runs(),
-                place: Place::Kept(kept),
-            },
+            runs: Runs::kept(kept),
             ..Self::new(Path::new(""), work_bytes)
         }
     }

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::array::{ArrayInfo, ArrayWriter, Element};
 use crate::by_target::Lists;
 use crate::graph::{Graph, OneWayGraph};
+use crate::interner::LocalNames;
 use crate::manifest::{CHECKSUMS, Flags, MANIFEST, MAX_NODES, Manifest, Slot, layout};
 use crate::merge::Tick;
 use crate::sorter::Record;
@@ -263,6 +264,16 @@ impl NamesWriter {
         self.bytes.extend(name)?;
         self.offsets.push(self.bytes.len())?;
         Ok(id as u32)
+    }
+
+    /// Takes the next names.
+    pub(crate) fn extend(&mut self, names: &LocalNames) -> Result<(), Error> {
+        let num_nodes = self.offsets.len() - 1 + names.len() as u64;
+        check_num_nodes(num_nodes, self.max_nodes)?;
+        let before = self.bytes.len();
+        self.bytes.extend(names.all())?;
+        let offset = |end: &u32| before + u64::from(*end);
+        self.offsets.extend_of(names.ends(), offset)
     }
 
     /// Returns the number of names.

@@ -131,7 +131,7 @@ pub enum Www {
 
 impl Www {
     /// The name, reversed, that a host goes by.
-    fn of(self, name: &[u8]) -> &[u8] {
+    pub(super) fn of(self, name: &[u8]) -> &[u8] {
         match (self, name.strip_suffix(b".www")) {
             (Www::Strip, Some(bare)) if bare.contains(&b'.') => bare,
             _ => name,

@@ -15,7 +15,7 @@ use super::cc::Www;
 use super::lines::{self, Refused};
 use super::numbers::Edges;
 use super::{
-    FormName, Format, MOST_NODES, Making, SHOWN_FROM, cc, edges as text, npy, numbers, pairs,
+    FormName, Format, MOST_NODES, Making, SHOWN_FROM, cc, edges as text, names, npy, numbers, pairs,
 };
 use crate::cli::Context;
 use crate::commands::input::{check_file, is_stdin, path_text, progress_over};
@@ -35,7 +35,7 @@ pub enum Loops {
 
 /// Makes a graph of files of others.
 ///
-/// Node numbers are kept as ids; with `cc`, ids are positions in the byte order of names, which Common Crawl's are as well.
+/// Node numbers are kept as ids; with `cc` or `--names`, ids are positions in the byte order of names, which Common Crawl's are as well.
 /// A folder stands for the files of its format in it.
 #[derive(Debug, Args)]
 pub struct Import {
@@ -45,6 +45,9 @@ pub struct Import {
     /// Their format
     #[arg(long, value_enum)]
     pub format: Format,
+    /// Lines hold names and not numbers (`edges`): those of source and target, in any order, with a tab between
+    #[arg(long)]
+    pub names: bool,
     /// Vertices under another name (`cc`); several: give it again
     #[arg(long, value_name = "FILE")]
     pub vertices: Vec<PathBuf>,
@@ -60,7 +63,7 @@ pub struct Import {
     /// How the graph holds its edges
     #[arg(long, value_enum, default_value = "arrays")]
     pub form: FormName,
-    /// What becomes of a leading `www.` of names (`cc`); hosts that are then of one name are made one
+    /// What becomes of a leading `www.` of names (`cc`, `--names`); hosts that are then of one name are made one
     #[arg(long, value_enum, default_value = "keep")]
     pub www: Www,
     /// The number of nodes; default the largest node number + 1 (with `cc` the number of vertices)
@@ -70,8 +73,12 @@ pub struct Import {
 
 impl Import {
     pub(super) fn run(self, context: &Context) -> Result<Exit> {
+        if self.names && self.format != Format::Edges {
+            return Err(Error::usage("--names is for --format edges").remedy("leave it out"));
+        }
         let made = match self.format {
             Format::Cc => self.import_cc(context)?,
+            Format::Edges if self.names => self.import_names(context)?.into_any(),
             _ => self.import_numbers(context)?,
         };
         print_one(
@@ -105,15 +112,12 @@ impl Import {
 
     /// Imports what has no names but numbers, which are kept as ids.
     fn import_numbers(&self, context: &Context) -> Result<IdGraph<AnyGraph>> {
-        if !(self.vertices.is_empty() && self.edges.is_empty()) {
-            return Err(Error::usage("--vertices and --edges are for --format cc")
-                .remedy("give the files of edges without them"));
-        }
+        self.refuse_vertices()?;
         if self.www != Www::Keep {
-            return Err(
-                Error::usage("--www is for --format cc: there are no names here")
-                    .remedy("leave it out"),
-            );
+            return Err(Error::usage(
+                "--www is for --format cc and --names: there are no names here",
+            )
+            .remedy("leave it out"));
         }
         let most_nodes = self.nodes.unwrap_or(MOST_NODES);
         if most_nodes > MOST_NODES {
@@ -142,6 +146,47 @@ impl Import {
                 Ok(None)
             }
         })
+    }
+
+    fn refuse_vertices(&self) -> Result<()> {
+        match self.vertices.is_empty() && self.edges.is_empty() {
+            true => Ok(()),
+            false => Err(Error::usage("--vertices and --edges are for --format cc")
+                .remedy("give the files of edges without them")),
+        }
+    }
+
+    /// Imports edges between names.
+    fn import_names(&self, context: &Context) -> Result<IdGraph> {
+        self.refuse_vertices()?;
+        if self.nodes.is_some() {
+            return Err(
+                Error::usage("--nodes is for numbers: the names say how many there are")
+                    .remedy("leave it out"),
+            );
+        }
+        if self.form == FormName::Stream {
+            return Err(Error::usage(
+                "--form stream is for numbers: edges between names need arrays first",
+            )
+            .remedy("leave it out, then `crawlrank graph convert --form stream`"));
+        }
+        let files = self.given_files()?;
+        if let Some(file) = files.iter().find(|file| pairs::is_named_so(file)) {
+            return Err(Error::usage("a binary list of edges, which has no names")
+                .at(file)
+                .remedy("leave --names out"));
+        }
+        let progress = progress_over(&files, "import", context);
+        let (making, options) = (&self.making, self.options()?);
+        names::make(
+            making,
+            &files,
+            self.www,
+            options,
+            context,
+            progress.as_ref(),
+        )
     }
 
     fn make(

@@ -31,6 +31,18 @@ enum Builder {
     Stream(StreamGraphBuilder),
 }
 
+impl Builder {
+    fn push_edges(
+        &mut self,
+        edges: &[[u32; 2]],
+    ) -> std::result::Result<(), crawlrank_graph::Error> {
+        match self {
+            Builder::Arrays(builder) => builder.push_edges(edges),
+            Builder::Stream(builder) => builder.push_edges(edges),
+        }
+    }
+}
+
 impl Edges {
     fn new(builder: Builder, scratch: Option<TempDir>) -> Self {
         Edges {
@@ -63,10 +75,7 @@ impl Edges {
     }
 
     fn hand_on(&mut self) -> std::result::Result<(), crawlrank_graph::Error> {
-        match &mut self.builder {
-            Builder::Arrays(builder) => builder.push_edges(&self.batch)?,
-            Builder::Stream(builder) => builder.push_edges(&self.batch)?,
-        }
+        self.builder.push_edges(&self.batch)?;
         self.batch.clear();
         Ok(())
     }
@@ -130,11 +139,8 @@ impl EdgesImport<'_> {
                 Err(error)
             }
         };
-        // Files that are refused are not going to be better the next time.
-        if let (Err(error), Some(work)) = (&made, kept) {
-            if matches!(error.exit(), Exit::Refused | Exit::Usage) {
-                run::remove(&work)?;
-            }
+        if let Some(work) = kept {
+            remove_refused(&made, &work)?;
         }
         made
     }
@@ -150,7 +156,8 @@ impl EdgesImport<'_> {
     }
 
     fn resume(&self, work: &Path) -> Result<Edges> {
-        let (inputs, options) = (inputs(self.format, self.files)?, self.options.clone());
+        let inputs = inputs(&format!("{:?}", self.format), self.files)?;
+        let options = self.options.clone();
         let (builder, start) = match self.form {
             FormName::Arrays => {
                 let (builder, start) = IdGraphBuilder::resume(work, &inputs, options)?;
@@ -161,27 +168,39 @@ impl EdgesImport<'_> {
                 (Builder::Stream(builder), start)
             }
         };
-        match start {
-            Start::Resumed { edges } => {
-                tracing::info!(edges, "going on behind edges that were read before");
-            }
-            Start::Anew => tracing::info!("beginning anew: the files are others than before"),
-            _ => {}
-        }
+        tell_start(&start);
         Ok(Edges::new(builder, None))
     }
 }
 
+pub(super) fn tell_start(start: &Start) {
+    match start {
+        Start::Resumed { edges } => {
+            tracing::info!(edges, "going on behind edges that were read before");
+        }
+        Start::Anew => tracing::info!("beginning anew: the files are others than before"),
+        _ => {}
+    }
+}
+
+/// Removes what is kept of files that were refused: they are not going to be better the next time.
+pub(super) fn remove_refused<T>(made: &Result<T>, work: &Path) -> Result<()> {
+    match made {
+        Err(error) if matches!(error.exit(), Exit::Refused | Exit::Usage) => run::remove(work),
+        _ => Ok(()),
+    }
+}
+
 /// Where runs are kept: by the name of the graph, so that the same command finds them.
-fn work_folder(making: &Making) -> Result<PathBuf> {
+pub(super) fn work_folder(making: &Making) -> Result<PathBuf> {
     let folder = making.make_folders()?;
     let name = making.out.file_name().unwrap_or_default();
     Ok(folder.join(format!(".{}.import", name.to_string_lossy())))
 }
 
-/// A text that changes when other edges would come.
-fn inputs(format: Format, files: &[PathBuf]) -> Result<String> {
-    let mut inputs = format!("{format:?}\n");
+/// A text that changes when other edges would come; `kind` is what is read.
+pub(super) fn inputs(kind: &str, files: &[PathBuf]) -> Result<String> {
+    let mut inputs = format!("{kind}\n");
     for file in files {
         let on = |e: std::io::Error| Error::io(file, &e);
         let metadata = fs::metadata(file).map_err(on)?;

@@ -1,7 +1,6 @@
 //! What is sorted.
 
 use crate::Error;
-use rayon::prelude::*;
 
 /// A sortable edge: two node ids and perhaps a number of pages. Orders by first, then second id.
 pub(crate) trait Record: Copy + Ord + Send + Sync + 'static {
@@ -96,10 +95,11 @@ pub(super) fn combine_sorted<R: Record>(records: &mut Vec<R>) -> Result<(), Erro
     Ok(())
 }
 
-/// Sorts in memory by comparing, on all threads, and makes one of equal edges.
+/// Sorts in memory by comparing and makes one of equal edges: what all else is compared with.
+#[cfg(test)]
 pub(crate) fn sort_and_combine<R: Record>(records: &mut Vec<R>) -> Result<(), Error> {
     // Equal records cannot be told apart, so an unstable sort has one result.
-    records.par_sort_unstable();
+    records.sort_unstable();
     combine_sorted(records)
 }
 

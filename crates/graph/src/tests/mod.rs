@@ -6,6 +6,7 @@ mod damage;
 mod edges;
 mod harmonic;
 mod laws;
+mod named;
 mod ranks;
 mod reference;
 mod resume;
