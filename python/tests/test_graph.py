@@ -123,5 +123,5 @@ def test_a_graph_of_a_stream_says_how_arrays_are_made(
     arguments = ("--format", "edges", "--form", "stream", "--out", tmp_path / "graph")
     done = command("graph", "import", tmp_path / "edges.tsv", *arguments)
     assert done.returncode == 0, done.stderr
-    with pytest.raises(cr.CrawlrankError, match="graph convert .* --form arrays"):
+    with pytest.raises(cr.CrawlrankError, match=r"graph convert .* --form arrays"):
         cr.Graph(tmp_path / "graph")
