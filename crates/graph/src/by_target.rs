@@ -295,8 +295,12 @@ impl<W: Word> ByTarget<W> {
 
     /// Takes the edges of parts, which come in order.
     pub(crate) fn extend(&mut self, parts: &[Part], edges: Adjacency<'_>) -> Result<(), Error> {
-        for parts in parts.chunks(2 * rayon::current_num_threads()) {
-            let cut = self.cut;
+        let cut = self.cut;
+        let part_bytes =
+            self.most_in_part().edges * size_of::<W>() + cut.num_buckets() * size_of::<u32>();
+        let together =
+            (self.most_bytes / 8 / part_bytes).clamp(1, 2 * rayon::current_num_threads());
+        for parts in parts.chunks(together) {
             let chunks = parts.par_iter().with_max_len(1);
             let chunks = chunks.map(|part| Chunk::of(part, edges, cut));
             let chunks = chunks.collect::<Result<Vec<_>, Error>>()?;

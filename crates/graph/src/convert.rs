@@ -5,7 +5,7 @@ use crate::graph::{Graph, NodeData};
 use crate::manifest::Flags;
 use crate::merge::{Progress, Tick};
 use crate::sorter::Sorter;
-use crate::stream::{self, StreamEdges};
+use crate::stream::{self, RankingStream, StreamEdges};
 use crate::stream_builder::sorting_bytes;
 use crate::stream_graph::{AnyGraph, StreamGraph};
 use crate::writer::{AdjacencyWriter, Direction, GraphWriter, NamesWriter, work_bytes};
@@ -157,7 +157,10 @@ fn to_stream(graph: &Graph, out: &Path, tick: &mut Tick<'_>) -> Result<StreamGra
     let mut writer = GraphWriter::create(out, flags)?;
     copy_nodes(graph.nodes(), &mut writer)?;
     match graph.ranking_stream() {
-        Some(path) => writer.copy_stream(&path)?,
+        Some(path) => {
+            RankingStream::of(graph, &path)?;
+            writer.copy_stream(&path)?;
+        }
         None => stream::write(graph, &writer.stream_path(), true, tick)?,
     }
     writer.finish_stream()

@@ -127,7 +127,7 @@ impl<R: Record> Sorter<R> {
     #[inline]
     pub(crate) fn push(&mut self, record: R) -> Result<(), Error> {
         self.pending.push(record);
-        if self.pending.len() == self.batch() {
+        if self.pending.len() >= self.batch() {
             self.split_pending()
         } else {
             Ok(())
@@ -165,7 +165,6 @@ impl<R: Record> Sorter<R> {
         parts: &[P],
         fill: impl Fn(&P, &mut Vec<R>) -> Result<(), Error> + Sync,
     ) -> Result<(), Error> {
-        self.split_pending()?;
         let together = self.parts_together();
         let mut filled: Vec<Vec<R>> = Vec::new();
         filled.resize_with(together.min(parts.len()), Vec::new);
@@ -178,6 +177,18 @@ impl<R: Record> Sorter<R> {
                     fill(part, records)
                 })?;
             let slices: Vec<&[R]> = filled[..parts.len()].iter().map(Vec::as_slice).collect();
+            let records: usize = slices.iter().map(|slice| slice.len()).sum();
+            // A chunk has a number for each bucket: of few records it would take more memory than these.
+            if records < slices.len() * self.most_in_part() / 4 {
+                for slice in slices {
+                    self.pending.extend_from_slice(slice);
+                    if self.pending.len() >= self.batch() {
+                        self.split_pending()?;
+                    }
+                }
+                continue;
+            }
+            self.split_pending()?;
             self.take(&slices)?;
         }
         Ok(())

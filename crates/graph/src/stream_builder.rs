@@ -2,11 +2,12 @@
 
 use crate::Error;
 use crate::id_builder::{IdGraph, IdGraphBuilder, IdGraphOptions};
+use crate::manifest::MAX_NODES;
 use crate::merge::{Progress, SelfLoops, Tick};
 use crate::sorter::{Sorter, Start};
 use crate::stream::{SeenSources, SortedWriter};
 use crate::stream_graph::StreamGraph;
-use crate::writer::GraphWriter;
+use crate::writer::{GraphWriter, check_num_nodes};
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -115,9 +116,10 @@ impl StreamGraphBuilder {
     /// [`Error::TooManyNodes`] for the id 2^32 - 1; [`Error::Io`] from a sorted run. Then none of them is added, or some.
     pub fn push_edges(&mut self, edges: &[[u32; 2]]) -> Result<(), Error> {
         let largest = edges.par_iter().map(|edge| edge[0].max(edge[1])).max();
-        let Some(largest) = largest.filter(|&largest| largest < u32::MAX) else {
-            return self.turned.push_edges(edges); // none, or one that is refused
+        let Some(largest) = largest else {
+            return Ok(());
         };
+        check_num_nodes(u64::from(largest) + 1, MAX_NODES)?;
         self.seen.make_room(u64::from(largest) + 1);
         let (seen, loops) = (&self.seen, self.keeps_loops());
         let turned = edges.par_iter().map(|&[source, target]| {

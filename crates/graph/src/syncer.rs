@@ -3,18 +3,21 @@
 use crate::Error;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+
+/// Files that wait, each of them open: where the disk is slow, who writes waits for it.
+const MOST_WAITING: usize = 8;
 
 /// A thread that syncs. Systems begin to write on their own only when gigabytes wait, and then everybody waits for all of it.
 pub(crate) struct Syncer {
-    files: Sender<Given>,
+    files: SyncSender<Given>,
     thread: JoinHandle<Result<(), Error>>,
 }
 
 /// Gives files to a [`Syncer`].
 #[derive(Clone)]
-pub(crate) struct Sync(Sender<Given>);
+pub(crate) struct Sync(SyncSender<Given>);
 
 /// A file and its path; none at the end.
 type Given = Option<(PathBuf, File)>;
@@ -22,7 +25,7 @@ type Given = Option<(PathBuf, File)>;
 impl Syncer {
     /// `dir` is named when there is no thread to be had.
     pub(crate) fn start(dir: &Path) -> Result<Self, Error> {
-        let (files, given) = channel();
+        let (files, given) = sync_channel(MOST_WAITING);
         let thread = std::thread::Builder::new().spawn(move || sync_all(&given));
         let thread = thread.map_err(Error::io(dir, "start a thread that writes to"))?;
         Ok(Syncer { files, thread })

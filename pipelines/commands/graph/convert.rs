@@ -39,9 +39,10 @@ impl Convert {
         let memory_bytes = self.making.memory_bytes()?;
         let (nodes, edges) = (graph.num_nodes(), graph.num_edges());
         let scratch = self.making.prepare()?;
+        // What both forms have is copied.
         self.making.check_space(match self.form {
-            FormName::Arrays => 16 * nodes + 8 * edges,
-            FormName::Stream => 0, // it is there already
+            FormName::Arrays => file_bytes(&self.graph)? + 16 * nodes + 8 * edges,
+            FormName::Stream => file_bytes(&self.graph)?.saturating_sub(16 * nodes + 8 * edges),
         })?;
         let converted = crawlrank_graph::convert(
             &graph,

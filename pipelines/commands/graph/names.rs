@@ -61,9 +61,10 @@ fn build(
     context: &Context,
     progress: Option<&Progress>,
 ) -> Result<IdGraph> {
+    let memory_bytes = making.memory_bytes()?;
     for file in files {
         let input = Input::open(file, &context.interrupt, progress)?;
-        let read = read_text(input, www, &mut builder);
+        let read = read_text(input, www, memory_bytes, &mut builder);
         context.interrupt.check()?;
         read.map_err(|trouble| {
             let expected = "two names a line, with a tab between, in UTF-8 with lines that end by a line feed alone";
@@ -90,13 +91,15 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn new() -> Self {
+    /// Two of these, and what is made of them, stay a small part of the memory whatever the threads.
+    fn new(memory_bytes: usize) -> Self {
         let chunk = || Chunk {
             bytes: vec![0; CHUNK_BYTES],
             len: 0,
             lines: 0,
         };
-        let chunks = CHUNKS_PER_THREAD * rayon::current_num_threads();
+        let most = (memory_bytes / 32 / CHUNK_BYTES).max(1);
+        let chunks = most.min(CHUNKS_PER_THREAD * rayon::current_num_threads());
         Chunks {
             chunks: (0..chunks).map(|_| chunk()).collect(),
             filled: 0,
@@ -157,6 +160,7 @@ fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 fn read_text(
     input: impl Read,
     www: Www,
+    memory_bytes: usize,
     builder: &mut GraphBuilder,
 ) -> std::result::Result<(), Trouble> {
     let mut raw = BufReader::with_capacity(BUFFER_BYTES, input);
@@ -164,8 +168,8 @@ fn read_text(
         .fill_buf()
         .map_err(|source| Trouble::Input { number: 0, source })?;
     match start.starts_with(&[0x1f, 0x8b]) {
-        true => read_lines(&mut MultiGzDecoder::new(raw), www, builder),
-        false => read_lines(&mut raw, www, builder),
+        true => read_lines(&mut MultiGzDecoder::new(raw), www, memory_bytes, builder),
+        false => read_lines(&mut raw, www, memory_bytes, builder),
     }
 }
 
@@ -173,9 +177,10 @@ fn read_text(
 fn read_lines(
     text: &mut impl Read,
     www: Www,
+    memory_bytes: usize,
     builder: &mut GraphBuilder,
 ) -> std::result::Result<(), Trouble> {
-    let (mut now, mut next) = (Chunks::new(), Chunks::new());
+    let (mut now, mut next) = (Chunks::new(memory_bytes), Chunks::new(memory_bytes));
     let (mut rest, mut lines) = (Vec::new(), 0);
     let input = |number| move |source| Trouble::Input { number, source };
     let read = now.read(text, &mut rest);
