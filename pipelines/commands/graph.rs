@@ -127,7 +127,7 @@ impl Making {
 pub enum FormName {
     /// In arrays of both directions, with a ranking stream beside them
     Arrays,
-    /// In the ranking stream alone: 0.3 to 2.6 bytes an edge in place of 8 more, and made in less time
+    /// In the ranking stream alone: 0.5 to 2.6 bytes an edge in place of 8 more, and made in less time
     Stream,
 }
 

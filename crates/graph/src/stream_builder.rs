@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// As [`IdGraphBuilder`], for a graph that carries only its ranking stream: its edges take 0.3 to 2.5 bytes each on the
-/// disk in place of 8 more, and are sorted once in place of twice. Besides the budget for sorting it takes 4.3 bytes a
+/// As [`IdGraphBuilder`], for a graph that carries only its ranking stream: its edges take 0.5 to 2.6 bytes each on the
+/// disk in place of 8 more, and are sorted once in place of twice. Besides the budget for sorting it takes 4.4 bytes a
 /// node.
 ///
 /// # Examples

@@ -9,7 +9,7 @@ use crate::stream::{RankingStream, STREAM};
 use crate::verify::verify_nodes;
 use std::path::Path;
 
-/// A graph directory that holds its edges in the ranking stream alone, in 0.3 to 2.5 bytes each.
+/// A graph directory that holds its edges in the ranking stream alone, in 0.5 to 2.6 bytes each.
 ///
 /// A graph of billions of edges, whose arrays would take eight bytes more for each, is ranked as well without them. What
 /// needs the lists of single nodes needs the arrays: `crawlrank graph convert` makes them.

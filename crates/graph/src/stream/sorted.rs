@@ -61,7 +61,7 @@ pub(crate) struct SortedWriter {
 }
 
 impl SortedWriter {
-    /// Starts the file `path`, which must not be there yet. Takes 4.3 bytes a node, and some 30 bytes for each edge that
+    /// Starts the file `path`, which must not be there yet. Takes 4.4 bytes a node, and some 30 bytes for each edge that
     /// is held: those are a quarter of `memory_bytes`, or a strip.
     ///
     /// # Errors
