@@ -133,8 +133,13 @@ fn push_labels(host: &str, rule: LabelRule, www: Www, out: &mut String) -> Resul
         return Err(Skipped::BadHost);
     }
     let start = out.len();
-    let mut num_labels = 0;
-    for label in host.rsplit('.') {
+    out.reserve(host.len());
+    let (mut rest, mut num_labels) = (Some(host), 0);
+    while let Some(name) = rest {
+        // Labels are too short for a search by vectors.
+        let dot = name.bytes().rposition(|byte| byte == b'.');
+        let label = &name[dot.map_or(0, |dot| dot + 1)..];
+        rest = dot.map(|dot| &name[..dot]);
         if !rule.accepts(label.as_bytes()) {
             return Err(Skipped::BadHost);
         }

@@ -11,6 +11,7 @@ mod link;
 mod options;
 mod page;
 mod page_key;
+mod quotes;
 mod redirect;
 mod skipped;
 mod unique;

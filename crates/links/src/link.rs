@@ -143,8 +143,13 @@ impl LinkKind {
             (b"BUTTON", LinkKind::Form),
             (b"INPUT", LinkKind::Form),
         ];
-        if path == b"A@/href" {
-            return LinkKind::A;
+        // Nearly all paths, as the generator spells them.
+        match path {
+            b"A@/href" => return LinkKind::A,
+            b"IMG@/src" => return LinkKind::Img,
+            b"LINK@/href" => return LinkKind::Link,
+            b"SCRIPT@/src" => return LinkKind::Script,
+            _ => {}
         }
         let tag_length = path
             .iter()

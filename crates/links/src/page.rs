@@ -7,7 +7,7 @@ use url::Url;
 use crate::browser::{self, Address, Base};
 use crate::cc;
 use crate::host::{LabelRule, push_reversed, push_reversed_host_of};
-use crate::json::{JsonError, Span};
+use crate::json::{JsonError, MAX_BYTES, Span};
 use crate::page_key::push_page_key;
 use crate::redirect::{self, Head};
 use crate::registered_domain;
@@ -72,7 +72,7 @@ impl Page {
     }
 
     fn read_wat(&mut self, json: &[u8]) -> Result<bool, Skipped> {
-        if u32::try_from(json.len()).is_err() {
+        if json.len() > MAX_BYTES {
             return Err(Skipped::RecordTooLarge);
         }
         wat::read(json, &self.options, &mut self.envelope).map_err(|error| match error {
@@ -379,7 +379,17 @@ impl Page {
 
     /// Writes the reversed host that a link leads to; `false` if it is known to be no new one.
     fn push_target_host(&self, link: &StoredLink, targets: &mut Targets) -> Result<bool, Skipped> {
-        let address = &self.envelope.json.bytes()[link.url.range()];
+        let document = self.envelope.json.bytes();
+        let address = &document[link.url.range()];
+        if matches!(address, [b'/', b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9', ..] | [b'#', ..])
+            && !matches!(link.kind, LinkKind::Header | LinkKind::Redirect)
+        {
+            return self.push_host_of_relative(targets);
+        }
+        let last_front = &document[targets.last_front.range()];
+        if !last_front.is_empty() && address.starts_with(last_front) {
+            return Ok(false);
+        }
         match self.options.profile {
             Profile::Cc => self.push_host_for_cc(link, address, targets),
             Profile::Browser => self.push_host_for_browser(link, address, targets),
@@ -448,7 +458,7 @@ impl Page {
         Ok(true)
     }
 
-    /// Returns whether a host was not seen on this page in just this spelling. The last one is compared first: links come in runs.
+    /// Returns whether a host was not seen on this page in just this spelling.
     fn is_new_spelling(
         &self,
         link: &StoredLink,
@@ -456,18 +466,26 @@ impl Page {
         host: &[u8],
         targets: &mut Targets,
     ) -> bool {
-        let document = self.envelope.json.bytes();
-        if &document[targets.last_host.range()] == host {
-            return false;
-        }
-        let offset = host.as_ptr() as usize - address.as_ptr() as usize;
-        let start = link.url.start + offset as u32;
-        targets.last_host = Span {
-            start,
-            end: start + host.len() as u32,
+        let offset = (host.as_ptr() as usize - address.as_ptr() as usize) as u32;
+        let start = link.url.start + offset;
+        let end = start + host.len() as u32;
+        // What ends a host ends it in any address with the same front. A port must be looked at again.
+        let ends_for_sure = matches!(
+            address.get(offset as usize + host.len()),
+            Some(b'/' | b'?' | b'#')
+        );
+        targets.last_front = Span {
+            start: link.url.start,
+            end: if ends_for_sure {
+                end + 1
+            } else {
+                link.url.start
+            },
         };
         targets.name.clear();
-        targets.seen.insert(targets.last_host, document)
+        targets
+            .seen
+            .insert(Span { start, end }, self.envelope.json.bytes())
     }
 
     /// Writes the host of a relative address: the base's, if that is not the page's.
@@ -522,7 +540,8 @@ struct Targets {
     num_name_bytes: usize,
     /// Hosts (or addresses, at [`Level::Page`]) as spelled in the document.
     seen: UniqueSpans,
-    last_host: Span,
+    /// The front of an address up to the byte behind its host, which was dealt with: links come in runs.
+    last_front: Span,
     relative_seen: bool,
     skipped: SkippedCounts,
 }
@@ -532,7 +551,7 @@ impl Targets {
         self.names.clear();
         self.num_name_bytes = 0;
         self.seen.clear();
-        self.last_host = Span::default();
+        self.last_front = Span::default();
         self.relative_seen = false;
         self.skipped.clear();
     }

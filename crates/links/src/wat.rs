@@ -199,16 +199,10 @@ impl WatReader<'_> {
     }
 
     fn link(&mut self, section: Section) -> Result<(), JsonError> {
-        let (mut url, mut href, mut path, mut rel) = (None, None, None, None);
-        let (mut text, mut alt) = (None, None);
-        members!(self, {
-            b"url" => url = self.json().string()?,
-            b"path" => path = self.json().string()?,
-            b"text" => text = self.json().string()?,
-            b"rel" => rel = self.json().string()?,
-            b"alt" => alt = self.json().string()?,
-            b"href" => href = self.json().string()?,
-        });
+        let [url, path, text, rel, alt, href] = match self.json().compact_object(place_in_link) {
+            Some(strings) => strings,
+            None => self.strings_of_link()?,
+        };
         // `STYLE/#text` has `href` in place of `url`. Common Crawl's job takes it in the body only, and only if it has a host.
         let is_style = url.is_none();
         let Some(address) = url
@@ -247,6 +241,21 @@ impl WatReader<'_> {
         Ok(())
     }
 
+    /// Reads the strings of a link by the general way.
+    fn strings_of_link(&mut self) -> Result<[Option<RawString>; 6], JsonError> {
+        let (mut url, mut href, mut path, mut rel) = (None, None, None, None);
+        let (mut text, mut alt) = (None, None);
+        members!(self, {
+            b"url" => url = self.json().string()?,
+            b"path" => path = self.json().string()?,
+            b"text" => text = self.json().string()?,
+            b"rel" => rel = self.json().string()?,
+            b"alt" => alt = self.json().string()?,
+            b"href" => href = self.json().string()?,
+        });
+        Ok([url, path, text, rel, alt, href])
+    }
+
     fn link_text(&mut self, text: Option<RawString>) -> Span {
         if self.options.max_text_bytes == 0 {
             return Span::default();
@@ -277,13 +286,11 @@ impl WatReader<'_> {
     }
 
     fn meta(&mut self) -> Result<(), JsonError> {
-        let (mut name, mut property, mut content, mut http_equiv) = (None, None, None, None);
-        members!(self, {
-            b"content" => content = self.json().string()?,
-            b"name" => name = self.json().string()?,
-            b"property" => property = self.json().string()?,
-            b"http-equiv" => http_equiv = self.json().string()?,
-        });
+        let [name, property, content, http_equiv] = match self.json().compact_object(place_in_meta)
+        {
+            Some(strings) => strings,
+            None => self.strings_of_meta()?,
+        };
         let Some(content) = content else {
             return Ok(());
         };
@@ -291,6 +298,9 @@ impl WatReader<'_> {
             self.is_one_of(property, &LINK_PROPERTIES) || self.is_one_of(name, &LINK_NAMES);
         let is_refresh =
             !is_named && self.options.profile == Profile::Browser && self.is_refresh(http_equiv);
+        if !is_named && !is_refresh && !self.json().may_begin(content, b"/h") {
+            return Ok(()); // most are words
+        }
         let Some(mut url) = self.json().decode(content) else {
             if is_named || is_refresh {
                 self.envelope.skipped.add(Skipped::BadString);
@@ -316,6 +326,18 @@ impl WatReader<'_> {
             },
         );
         Ok(())
+    }
+
+    /// Reads the strings of a meta element by the general way.
+    fn strings_of_meta(&mut self) -> Result<[Option<RawString>; 4], JsonError> {
+        let (mut name, mut property, mut content, mut http_equiv) = (None, None, None, None);
+        members!(self, {
+            b"content" => content = self.json().string()?,
+            b"name" => name = self.json().string()?,
+            b"property" => property = self.json().string()?,
+            b"http-equiv" => http_equiv = self.json().string()?,
+        });
+        Ok([name, property, content, http_equiv])
     }
 
     fn is_one_of(&mut self, value: Option<RawString>, names: &[&str]) -> bool {
@@ -451,6 +473,32 @@ impl WatReader<'_> {
             self.envelope.push(section, link);
         }
     }
+}
+
+/// Makes a function for [`Json::compact_object`]: keys and the places of their values.
+macro_rules! places {
+    ($(#[$doc:meta])* $name:ident { $($key:literal => $place:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[inline(always)]
+        fn $name(member: &[u8]) -> Option<(usize, usize)> {
+            $(
+                if member.starts_with(concat!($key, "\":\"").as_bytes()) {
+                    return Some(($place, $key.len() + 3));
+                }
+            )+
+            None
+        }
+    };
+}
+
+places! {
+    /// The strings of a link: `url`, `path`, `text`, `rel`, `alt`, `href`.
+    place_in_link { "path" => 1, "url" => 0, "text" => 2, "rel" => 3, "alt" => 4, "href" => 5 }
+}
+
+places! {
+    /// The strings of a meta element: `name`, `property`, `content`, `http-equiv`.
+    place_in_meta { "content" => 2, "name" => 0, "property" => 1, "http-equiv" => 3 }
 }
 
 /// Returns the span of `part`, which is a slice of `text`, the bytes of `whole`.

@@ -5,6 +5,7 @@ mod util;
 use std::time::{Duration, Instant};
 
 use crawlrank_links::{Level, LinkFilter, LinkKind, Options, Page, Profile, Rel, Skipped, Www};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn options(profile: Profile) -> Options {
@@ -659,4 +660,118 @@ fn hostile_pages_take_linear_time() {
         "{:?}",
         start.elapsed()
     );
+}
+
+/// A document with a blank behind each brace: the same to a JSON reader, but not what the generator writes, so that it is read by the general way.
+fn spaced(document: &[u8]) -> Vec<u8> {
+    let (mut spaced, mut in_string, mut is_escaped) = (Vec::new(), false, false);
+    for &byte in document {
+        spaced.push(byte);
+        if byte == b'{' && !in_string {
+            spaced.push(b' ');
+        }
+        in_string ^= byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && in_string && !is_escaped;
+    }
+    spaced
+}
+
+/// All that a page says.
+#[derive(Debug, PartialEq)]
+struct Findings {
+    result: Result<bool, Skipped>,
+    url: Vec<u8>,
+    links: Vec<(Vec<u8>, LinkKind, Rel, Vec<u8>)>,
+    targets: Vec<Vec<String>>,
+    skipped: Vec<Vec<(Skipped, u64)>>,
+}
+
+fn findings(page: &mut Page, document: &[u8]) -> Findings {
+    let result = page.parse_wat(document);
+    let own = |bytes: &[u8]| bytes.to_vec();
+    let links = page.links();
+    let links = links.map(|link| (own(link.url), link.kind, link.rel, own(link.text)));
+    let mut found = Findings {
+        result,
+        url: page.url().to_vec(),
+        links: links.collect(),
+        targets: Vec::new(),
+        skipped: Vec::new(),
+    };
+    for &level in Level::ALL {
+        found.targets.push(targets(page, level));
+        found.skipped.push(page.skipped().collect());
+    }
+    found
+}
+
+fn check_both_ways(pages: &mut [Page], document: &[u8]) {
+    for page in pages {
+        let expected = findings(page, &spaced(document));
+        let found = findings(page, document);
+        assert!(
+            found == expected,
+            "{}\n{found:?}\n{expected:?}",
+            String::from_utf8_lossy(document)
+        );
+    }
+}
+
+fn pages_of_both_profiles() -> [Page; 2] {
+    [Profile::Cc, Profile::Browser].map(|profile| Page::new(options(profile)))
+}
+
+#[test]
+fn the_fast_way_finds_what_the_general_way_finds_in_all_real_records() {
+    let Some(data) = util::data("derived") else {
+        return;
+    };
+    let mut pages = pages_of_both_profiles();
+    let mut num_records = 0;
+    for folder in ["wat-of", "faults", "."] {
+        for wat in util::files(&data.join(folder), ".wat.gz") {
+            for record in util::records(&util::content(&wat)) {
+                check_both_ways(&mut pages, record.block);
+                num_records += 1;
+            }
+        }
+    }
+    assert!(num_records > 3000, "{num_records}");
+}
+
+/// Pieces of JSON that make a page or spoil it.
+fn piece() -> impl Strategy<Value = String> {
+    let key = "path|url|text|rel|alt|href|title|content|name|property|http-equiv|ur\\\\u006c";
+    let value = r#"A@/href|IMG@/src|/x|#|https?://(a|www\.b)\.example(/|:80/|\?x|)|nofollow|é|\\"|\\ud800|og:url|refresh|0; url=/y|\\n{1,70}"#;
+    let member = (key, value).prop_map(|(key, value)| format!(r#""{key}":"{value}""#));
+    let odd = prop::sample::select(vec![
+        "\"url\":1",
+        "\"url\":{\"url\":\"/\"}",
+        "\"url\":[\"/\"]",
+        "\"url\" : \"/\"",
+        "\"url\"",
+        "x",
+        "",
+        "\"",
+        "}",
+        "]",
+        "\\",
+    ]);
+    prop_oneof![9 => member, 1 => odd.prop_map(str::to_owned)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_fast_way_finds_what_the_general_way_finds_in_any_record(
+        elements in prop::collection::vec(prop::collection::vec(piece(), 0..5), 0..6),
+        list in "Head\":\\{\"(Link|Scripts|Metas)|Links",
+    ) {
+        let elements: Vec<_> = elements.iter().map(|members| format!("{{{}}}", members.join(","))).collect();
+        let closing = if list.starts_with("Head") { "}" } else { "" };
+        let html = format!("{{\"{list}\":[{}]{closing}}}", elements.join(","));
+        let document = wat(PAGE, json!("HTML")).replace("\"HTML\"", &html);
+        check_both_ways(&mut pages_of_both_profiles(), document.as_bytes());
+    }
 }
