@@ -164,6 +164,7 @@ fn each_page(bytes: &[u8], profile: Profile, mut each: impl FnMut(&mut Page)) {
     let mut record = Record::default();
     let mut page = Page::new(Options {
         profile,
+        max_text_bytes: 0, // as a run, which has no use for texts
         ..Options::default()
     });
     while reader

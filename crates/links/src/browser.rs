@@ -5,7 +5,7 @@
 
 use url::{Position, Url};
 
-use crate::host::{LabelRule, push_reversed};
+use crate::host::{LabelRule, host_length, push_reversed};
 use crate::{Skipped, Www};
 
 /// What the first bytes of an address tell about its host, leading to the same answer as parsing it against an `http` base would.
@@ -56,11 +56,7 @@ fn classify_scheme(address: &[u8]) -> Address<'_> {
 }
 
 fn host_at_front(rest: &[u8]) -> Address<'_> {
-    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    let length = rest
-        .iter()
-        .position(|byte| !is_host(byte))
-        .unwrap_or(rest.len());
+    let length = host_length(rest);
     let (host, rest) = rest.split_at(length);
     let ends_here = |rest: &[u8]| matches!(rest, [] | [b'/' | b'?' | b'#', ..]);
     let ends_after_port = |rest: &[u8]| {

@@ -3,7 +3,7 @@
 //! The job is `ExtractHostLinksJob` of [cc-pyspark](https://github.com/commoncrawl/cc-pyspark) (commit 49daea0), so some rules are those of Python's
 //! `urllib.parse` and `idna`. They are not what a browser does; the table in the crate's description lists the differences.
 
-use crate::host::{LabelRule, push_reversed};
+use crate::host::{LabelRule, host_length, push_reversed};
 use crate::idna2008;
 use crate::{Skipped, Www};
 
@@ -56,11 +56,7 @@ pub(crate) fn common_host(address: &[u8]) -> Option<&[u8]> {
         ] => rest,
         _ => return None,
     };
-    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    let length = rest
-        .iter()
-        .position(|byte| !is_host(byte))
-        .unwrap_or(rest.len());
+    let length = host_length(rest);
     let ends_here = matches!(rest[length..], [] | [b'/' | b'?' | b'#', ..]);
     (length > 0 && ends_here).then(|| &rest[..length])
 }

@@ -89,6 +89,22 @@ pub(crate) fn push_reversed_host_of(
     }
 }
 
+/// Letters, digits, `-` and `_`: what labels are made of. A table, as each byte of each absolute address is looked up.
+const LABEL_BYTES: [bool; 256] = {
+    let (mut is_label, mut byte) = ([false; 256], 0);
+    while byte < 256 {
+        is_label[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'_');
+        byte += 1;
+    }
+    is_label
+};
+
+/// Returns how many bytes at the front can be those of a host: labels and dots between them.
+pub(crate) fn host_length(bytes: &[u8]) -> usize {
+    let is_other = |&byte: &u8| !LABEL_BYTES[byte as usize] && byte != b'.';
+    bytes.iter().position(is_other).unwrap_or(bytes.len())
+}
+
 /// What a label may look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LabelRule {
@@ -100,7 +116,7 @@ pub(crate) enum LabelRule {
 
 impl LabelRule {
     fn accepts(self, label: &[u8]) -> bool {
-        let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let is_inner = |&byte: &u8| LABEL_BYTES[byte as usize];
         let (Some(first), Some(last)) = (label.first(), label.last()) else {
             return false;
         };

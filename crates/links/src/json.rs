@@ -99,9 +99,10 @@ impl Json {
     pub(crate) fn load(&mut self, document: &[u8], max_depth: usize) {
         self.bytes.clear();
         self.bytes.extend_from_slice(document);
-        // White space changes nothing, and lets the last string be looked at like any other.
-        self.bytes.resize(document.len() + quotes::BLOCK, b' ');
-        self.quotes.restart(&self.bytes);
+        // White space changes nothing, and makes the last block a whole one.
+        let whole_blocks = document.len().next_multiple_of(quotes::BLOCK_BYTES);
+        self.bytes.resize(whole_blocks, b' ');
+        self.quotes.index(&self.bytes);
         self.position = if document.starts_with(b"\xef\xbb\xbf") {
             3
         } else {
@@ -130,6 +131,7 @@ impl Json {
         if self.bytes.capacity() > keep_bytes {
             self.bytes.clear();
             self.bytes.shrink_to(keep_bytes);
+            self.quotes.shrink(keep_bytes);
         }
     }
 
@@ -228,12 +230,12 @@ impl Json {
             let (place, start) = match place_of(&self.bytes[at..]) {
                 Some((place, length)) => (Some(place), at + length),
                 None => {
-                    let key = self.quotes.end_of_string(&self.bytes, at)?;
+                    let key = self.quotes.end_of_string(at)?;
                     let is_plain = !key.is_odd && self.bytes[key.quote..].starts_with(b"\":\"");
                     (None, key.quote + is_plain.then_some(3)?)
                 }
             };
-            let end = self.quotes.end_of_string(&self.bytes, start)?;
+            let end = self.quotes.end_of_string(start)?;
             if let Some(place) = place {
                 values[place] = Some(RawString::new(start, end));
             }
@@ -338,7 +340,7 @@ impl Json {
     #[inline(always)] // Its result would go through memory: an eighth of all time.
     fn string_here(&mut self) -> Result<RawString, JsonError> {
         let start = self.position + 1;
-        let end = self.quotes.end_of_string(&self.bytes, start);
+        let end = self.quotes.end_of_string(start);
         let end = end.ok_or(JsonError::Syntax)?;
         self.position = end.quote + 1;
         Ok(RawString::new(start, end))

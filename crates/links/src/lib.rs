@@ -7,6 +7,7 @@ mod domain;
 mod host;
 mod idna2008;
 mod json;
+mod known;
 mod link;
 mod options;
 mod page;

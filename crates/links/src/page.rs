@@ -8,6 +8,7 @@ use crate::browser::{self, Address, Base};
 use crate::cc;
 use crate::host::{LabelRule, push_reversed, push_reversed_host_of};
 use crate::json::{JsonError, MAX_BYTES, Span};
+use crate::known::KnownHosts;
 use crate::page_key::push_page_key;
 use crate::redirect::{self, Head};
 use crate::registered_domain;
@@ -24,7 +25,7 @@ const MAX_NAME_BYTES: usize = 64 << 20;
 
 /// A captured page with its links; one value is reused for page after page.
 ///
-/// Memory: a copy of the record, 18 bytes a link, and the names of the page's targets.
+/// Memory: a copy of the record and a quarter of it, 20 bytes a link, the names of the page's targets, and up to 4 MiB of hosts of earlier pages.
 pub struct Page {
     options: Options,
     envelope: Envelope,
@@ -411,12 +412,9 @@ impl Page {
                 }
                 let host = std::str::from_utf8(host).map_err(|_| Skipped::BadUrl)?;
                 if browser::is_plain(host) {
-                    push_reversed(
-                        host,
-                        LabelRule::Anywhere,
-                        self.options.www,
-                        &mut targets.name,
-                    )?;
+                    let (rule, www) = (LabelRule::Anywhere, self.options.www);
+                    let push = |out: &mut String| push_reversed(host, rule, www, out);
+                    targets.known.push_reversed(host, &mut targets.name, push)?;
                     return Ok(true);
                 }
             }
@@ -454,7 +452,8 @@ impl Page {
             return Ok(false);
         }
         let host = std::str::from_utf8(host).map_err(|_| Skipped::BadUrl)?;
-        cc::push_host(host, self.options.www, &mut targets.name)?;
+        let push = |out: &mut String| cc::push_host(host, self.options.www, out);
+        targets.known.push_reversed(host, &mut targets.name, push)?;
         Ok(true)
     }
 
@@ -540,6 +539,8 @@ struct Targets {
     num_name_bytes: usize,
     /// Hosts (or addresses, at [`Level::Page`]) as spelled in the document.
     seen: UniqueSpans,
+    /// Hosts of earlier pages: what a page's options make of a spelling is always the same.
+    known: KnownHosts,
     /// The front of an address up to the byte behind its host, which was dealt with: links come in runs.
     last_front: Span,
     relative_seen: bool,
