@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod blocks;
 mod buffer;
 mod error;
 mod fault;
@@ -17,6 +18,7 @@ mod totals;
 mod window;
 mod zstd;
 
+pub use blocks::{Block, Blocks};
 pub use error::Error;
 pub use fault::{Fault, FaultKind, WarningKind};
 pub use header::Header;

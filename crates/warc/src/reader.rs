@@ -11,7 +11,7 @@ use crate::framing::{self, Extent, NoRecord};
 use crate::header::{self, Claim, Limits, Outcome, Parsed};
 use crate::record::Record;
 use crate::records::Records;
-use crate::stream::{Damage, Decoder, Extend, Format, Stream, WHOLE_BYTES};
+use crate::stream::{Damage, Decoder, Extend, Format, Stream};
 use crate::totals::Totals;
 use crate::window::Window;
 
@@ -103,6 +103,52 @@ impl<R: Read> Reader<R> {
             lost: None,
             first_content: None,
         }
+    }
+
+    /// Makes a reader of the bytes behind those that `totals` accounts for: gzip members, if there are any of these.
+    pub(crate) fn resume(input: R, options: ReaderOptions, totals: Totals) -> Reader<R> {
+        let mut reader = Reader::with_options(input, options);
+        if totals.bytes > 0 {
+            let State::New(Some(input)) = std::mem::replace(&mut reader.state, State::Done(None))
+            else {
+                unreachable!("nothing was read");
+            };
+            let decoder = Decoder::new(Format::GzipMembers, reader.options.max_window_bytes);
+            let window = Window::at(input, totals.bytes);
+            let mut stream = Stream::new(window, decoder, reader.limits());
+            stream.num_members = totals.members;
+            stream.warc_seen = totals.records > 0;
+            reader.state = State::Reading(Box::new(stream));
+            reader.totals = totals;
+        }
+        reader
+    }
+
+    /// Reads records as long as each is a member of its own, without anything to warn of; returns the totals if the input, of `bytes` bytes, is
+    /// nothing else.
+    pub(crate) fn read_plain_members(
+        mut self,
+        bytes: usize,
+        record: &mut Record,
+        mut each: impl FnMut(&Record),
+    ) -> Option<Totals> {
+        if let State::New(input) = &mut self.state {
+            let input = input.take().expect("the input is taken once");
+            self.state = State::Reading(Box::new(self.begin(Window::new(input)).ok()?));
+        }
+        let State::Reading(mut stream) = std::mem::replace(&mut self.state, State::Done(None))
+        else {
+            return None;
+        };
+        stream.fill(bytes).ok()?;
+        record.clear();
+        while self.take_member(&mut stream, record).ok()? {
+            each(record);
+        }
+        self.totals.members = stream.num_members;
+        let is_all =
+            stream.input().is_empty() && stream.bytes().is_empty() && stream.num_empty_members == 0;
+        is_all.then_some(self.totals)
     }
 
     /// Reads the next record into `record`; `false` at the end, when the totals are final.
@@ -203,12 +249,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn next_record(&mut self, stream: &mut Stream<R>, record: &mut Record) -> Result<bool, Error> {
-        // A large buffer is given back before the next record grows one.
-        if record.buffer.capacity() > 2 * WHOLE_BYTES {
-            *record = Record::default();
-        }
-        record.buffer.clear();
-        (record.header, record.block) = (0..0, 0..0);
+        record.clear();
         loop {
             if self.lost.is_none() && self.take_member(stream, record)? {
                 return Ok(true);

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::buffer::Buffer;
 use crate::header::Header;
+use crate::stream::WHOLE_BYTES;
 
 /// A WARC record that was read whole.
 ///
@@ -24,6 +25,15 @@ impl Record {
     /// Returns an empty record to read into.
     pub fn new() -> Record {
         Record::default()
+    }
+
+    /// Empties it for the next record; a large buffer is given back before that grows one.
+    pub(crate) fn clear(&mut self) {
+        if self.buffer.capacity() > 2 * WHOLE_BYTES {
+            *self = Record::default();
+        }
+        self.buffer.clear();
+        (self.header, self.block) = (0..0, 0..0);
     }
 
     /// Returns what `WARC-Type` says.

@@ -235,6 +235,11 @@ impl<R: Read> Stream<R> {
         self.decoder = decoder;
     }
 
+    /// Has so many bytes of the input in memory, or all that are left.
+    pub(crate) fn fill(&mut self, bytes: usize) -> Result<(), Error> {
+        self.window.fill(bytes)
+    }
+
     /// Bytes of the input that come next.
     pub(crate) fn input(&self) -> &[u8] {
         self.window.available()

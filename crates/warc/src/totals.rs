@@ -1,5 +1,7 @@
 //! The account of an input: where each of its bytes went.
 
+use std::ops::AddAssign;
+
 use crate::fault::WarningKind;
 
 /// What was read so far, and after the end of the input: where every byte of it went.
@@ -26,6 +28,23 @@ pub struct Totals {
     pub faults: u64,
     /// Warnings by kind.
     pub warnings: Warnings,
+}
+
+/// Adds what the bytes behind gave.
+impl AddAssign<&Totals> for Totals {
+    fn add_assign(&mut self, behind: &Totals) {
+        self.bytes += behind.bytes;
+        self.members += behind.members;
+        self.records += behind.records;
+        self.block_bytes += behind.block_bytes;
+        self.record_bytes += behind.record_bytes;
+        self.fault_bytes += behind.fault_bytes;
+        self.padding_bytes += behind.padding_bytes;
+        self.faults += behind.faults;
+        for (kind, count) in behind.warnings.iter() {
+            self.warnings.add(kind, count);
+        }
+    }
 }
 
 /// Number of warnings of each kind.

@@ -29,12 +29,17 @@ pub(crate) struct Window<R> {
 
 impl<R: Read> Window<R> {
     pub(crate) fn new(input: R) -> Window<R> {
+        Window::at(input, 0)
+    }
+
+    /// A window on what lies behind `offset` in a larger input.
+    pub(crate) fn at(input: R, offset: u64) -> Window<R> {
         Window {
             input,
             buffer: Vec::new(),
             start: 0,
             end: 0,
-            base: 0,
+            base: offset,
             hold: None,
             at_end: false,
         }

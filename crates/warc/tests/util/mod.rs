@@ -85,6 +85,18 @@ pub(crate) struct Read1 {
     pub(crate) block: Vec<u8>,
 }
 
+impl Read1 {
+    pub(crate) fn of(record: &Record) -> Read1 {
+        Read1 {
+            offset: record.offset(),
+            bytes: record.bytes(),
+            kind: record.record_type().as_str(),
+            uri: record.target_uri().map(<[u8]>::to_vec),
+            block: record.block().to_vec(),
+        }
+    }
+}
+
 /// What came of an input.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -124,18 +136,20 @@ pub(crate) fn read_all(input: &[u8]) -> Outcome {
 
 /// Reads to the end and checks the account.
 pub(crate) fn read_with(input: impl Read, options: ReaderOptions, size: u64) -> Outcome {
-    let mut reader = Reader::with_options(input, options);
+    read_on(Reader::with_options(input, options), Vec::new(), size)
+}
+
+/// Reads on behind `records`.
+pub(crate) fn read_on(
+    mut reader: Reader<impl Read>,
+    mut records: Vec<Read1>,
+    size: u64,
+) -> Outcome {
     let mut record = Record::new();
-    let (mut records, mut faults, mut error) = (Vec::new(), Vec::new(), None);
+    let (mut faults, mut error) = (Vec::new(), None);
     loop {
         match reader.read_record(&mut record) {
-            Ok(true) => records.push(Read1 {
-                offset: record.offset(),
-                bytes: record.bytes(),
-                kind: record.record_type().as_str(),
-                uri: record.target_uri().map(<[u8]>::to_vec),
-                block: record.block().to_vec(),
-            }),
+            Ok(true) => records.push(Read1::of(&record)),
             Ok(false) => break,
             Err(found) => {
                 error = Some(found);
