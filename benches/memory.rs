@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crawlrank::shard;
+use crawlrank::shard::{self, FindOptions};
 use crawlrank::synth::{self, SynthOptions};
 
 const BUDGET: u64 = 128 << 20;
@@ -22,7 +22,7 @@ fn main() {
         None => make_shards(folder.path().join("shards")),
     };
     let input = shards.to_string_lossy().into_owned();
-    let bytes: u64 = shard::find(std::slice::from_ref(&input), None)
+    let bytes: u64 = shard::find(std::slice::from_ref(&input), &FindOptions::local(None))
         .expect("shards")
         .iter()
         .map(|shard| shard.bytes)

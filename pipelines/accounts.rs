@@ -9,6 +9,7 @@ use crawlrank_warc::{Fault, Totals};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Exit, Result};
+use crate::network::download::MISSING;
 use crate::recipe::{Allowance, Recipe};
 use crate::run::RunDir;
 use crate::shard::Shard;
@@ -46,6 +47,9 @@ pub struct ShardRow {
     /// Whether that may pass, as trouble with a disk does: then the next start reads the shard again.
     #[serde(default)]
     pub again: bool,
+    /// Whether the network gave it up, or has no such file.
+    #[serde(default)]
+    pub network: bool,
     /// Whether it failed by a fault of ours: the program then leaves by 70.
     #[serde(default)]
     pub internal: bool,
@@ -83,6 +87,7 @@ impl ShardRow {
             fault_bytes: shard.bytes,
             failed: Some(error.found().to_owned()),
             again: error.exit() != Exit::Refused,
+            network: error.exit() == Exit::Network,
             internal: error.exit() == Exit::Internal,
             ..ShardRow::default()
         }
@@ -136,8 +141,9 @@ impl FaultRow {
 
     /// The one fault of a shard that could not be read.
     pub fn failed(shard: &Shard, error: &Error) -> Self {
-        let kind = match error.exit() {
-            Exit::Refused => "unknown_format",
+        let kind = match (error.exit(), error.code()) {
+            (Exit::Refused, _) => "unknown_format",
+            (_, MISSING) => "missing",
             _ => "unreadable",
         };
         FaultRow {
@@ -171,6 +177,8 @@ pub struct Outcome {
     pub links: u64,
     /// Pages and links left out, by reason.
     pub skipped: BTreeMap<String, u64>,
+    /// Shards that the network gave up, or that their servers do not have.
+    pub unreached: u64,
     /// Names and reasons of the shards that failed or have too many faults.
     pub bad_shards: Vec<(String, String)>,
 }
@@ -184,6 +192,7 @@ impl Outcome {
         };
         for Located { row, .. } in accounts {
             sum.internal += u64::from(row.internal);
+            sum.unreached += u64::from(row.network);
             sum.records += row.records;
             sum.faults += row.faults;
             sum.fault_bytes += row.fault_bytes;
@@ -211,7 +220,18 @@ impl Outcome {
     /// Refuses to go on when the damage exceeds the limits. Everything that was read stays committed.
     pub fn check(&self, recipe: &Recipe, run: &RunDir) -> Result<()> {
         let refuse = |found: String, remedy: &str| {
-            let error = Error::new(Exit::Refused, "E-DAMAGE", found).remedy(remedy);
+            // When it is the network alone that took too many, that is what there is to say.
+            let (exit, code) = match self.unreached == self.bad_shards.len() as u64 {
+                true if self.unreached > 0 => (Exit::Network, "E-NETWORK"),
+                _ => (Exit::Refused, "E-DAMAGE"),
+            };
+            let remedy = match exit {
+                Exit::Network => {
+                    "what was read is kept: look at the connection and run the same command again"
+                }
+                _ => remedy,
+            };
+            let error = Error::new(exit, code, found).remedy(remedy);
             Err(match self.bad_shards.first() {
                 Some((shard, _)) => error.at(shard),
                 None => error.at(run.root()),

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -11,8 +12,11 @@ use crate::commands;
 use crate::commands::warc::Limits;
 use crate::error::{Error, Exit, Result};
 use crate::interrupt::Interrupt;
+use crate::network::manners::MAX_CONNECTIONS;
+use crate::network::{Network, NetworkOptions};
 use crate::progress::Show;
 use crate::recipe::{Allowance, Kind, Level, ProfileName, Recipe, Size, WwwRule};
+use crate::shard::{FindOptions, web_address};
 
 /// Common Crawl shards to a ranked web graph in Parquet, on one machine.
 #[derive(Debug, Parser)]
@@ -107,8 +111,12 @@ pub enum OutputFormat {
 pub enum Command {
     /// Run the whole job on the embedded sample
     Demo(commands::demo::Demo),
+    /// List the crawls and graph releases that are known
+    Crawls(commands::crawls::Crawls),
     /// Say what a run would take; change nothing
     Plan(Box<commands::plan::Plan>),
+    /// Download shards, politely; the same command again goes on
+    Fetch(Box<commands::fetch::Fetch>),
     /// Shards to graph to ranks to Parquet; the same command again resumes
     Run(Box<commands::run::Run>),
     /// Say what is done, what failed and why; works on a live run
@@ -204,6 +212,56 @@ impl ShardFlags {
         recipe.max_record = limits.max_record.unwrap_or(recipe.max_record);
         recipe.max_header = limits.max_header.unwrap_or(recipe.max_header);
         recipe.max_window = limits.max_window.unwrap_or(recipe.max_window);
+    }
+}
+
+/// Flags of how shards on servers are had. None of them shapes results.
+#[derive(Clone, Debug, Args)]
+pub struct NetworkFlags {
+    /// All shards of a crawl or of a list on a server; without it, `--limit` says how many
+    #[arg(long)]
+    pub all: bool,
+    /// What the paths of lists and crawls lie below; default https://data.commoncrawl.org/
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Connections at once, 1 to 8
+    #[arg(long, value_name = "N", default_value_t = MAX_CONNECTIONS as u64, value_parser = clap::value_parser!(u64).range(1..=MAX_CONNECTIONS as u64))]
+    pub connections: u64,
+    /// Seconds between an answer 403 and the one request that looks whether it still holds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub probe_after: u64,
+    /// Hosts that redirects and lists may lead to, beside the one that was named
+    #[arg(long, value_delimiter = ',', value_name = "HOSTS")]
+    pub allow_host: Vec<String>,
+}
+
+impl NetworkFlags {
+    /// How inputs become shards; `kind` names the list of a crawl that is meant.
+    ///
+    /// # Errors
+    /// Exit 2 when the base is no address.
+    pub fn find_options(
+        &self,
+        limit: Option<u64>,
+        kind: &'static str,
+        interrupt: &Interrupt,
+    ) -> Result<FindOptions> {
+        let hosts = self.allow_host.iter().map(|host| host.to_ascii_lowercase());
+        let allowed_hosts = hosts.collect();
+        let options = NetworkOptions {
+            connections: self.connections as usize,
+            probe_after: Duration::from_secs(self.probe_after),
+            allowed_hosts,
+        };
+        Ok(FindOptions {
+            limit,
+            all: self.all,
+            base_url: self.base_url.as_deref().map(web_address).transpose()?,
+            kind,
+            allowed_hosts: options.allowed_hosts.clone(),
+            network: Network::new(options),
+            interrupt: interrupt.clone(),
+        })
     }
 }
 
@@ -379,7 +437,9 @@ pub(crate) fn say(line: impl std::fmt::Display) {
 fn run_command(command: Command, context: &Context) -> Result<Exit> {
     match command {
         Command::Demo(command) => command.run(context),
+        Command::Crawls(command) => command.run(context),
         Command::Plan(command) => command.run(context),
+        Command::Fetch(command) => command.run(context),
         Command::Run(command) => command.run(context),
         Command::Status(command) => command.run(context),
         Command::Verify(command) => command.run(context),

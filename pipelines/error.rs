@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::escape::{escaped, shown, shown_path};
+use crate::network::download;
 
 /// How the program leaves. The numbers are part of the contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,10 +56,10 @@ impl Exit {
 }
 
 /// What went wrong. Shown as one line; see the module for its form.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Parts>); // one word, so that results stay small
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Parts {
     exit: Exit,
     code: &'static str,
@@ -208,7 +209,10 @@ impl std::error::Error for Error {}
 /// Refuses a shard as a whole: `source` says what was found instead of records.
 pub fn refused(path: &Path, source: &crawlrank_warc::Error) -> Error {
     match source {
-        crawlrank_warc::Error::Io { offset, source } => Error::io(path, source).offset(*offset),
+        crawlrank_warc::Error::Io { offset, source } => match download::trouble(source) {
+            Some(trouble) => trouble,
+            None => Error::io(path, source).offset(*offset),
+        },
         other => {
             // The library has no path to put before the offset.
             let text = other.to_string();

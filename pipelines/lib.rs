@@ -22,6 +22,7 @@ pub mod interrupt;
 pub mod links;
 pub mod manifest;
 pub mod memory;
+pub mod network;
 pub mod payload;
 pub mod progress;
 mod queue;

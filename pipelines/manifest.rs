@@ -715,6 +715,7 @@ mod tests {
             path: path.into(),
             bytes: 5,
             sample: sample.into(),
+            remote: None,
         };
         let shaping = Recipe::default().shaping();
         let id = run_id(&shaping, &[shard("/x/a.wat", "1")]);

@@ -131,6 +131,11 @@ impl Progress {
         self.bar.set_length(total);
     }
 
+    /// Adds to the total, which grows as lengths become known.
+    pub fn expect_more(&self, steps: u64) {
+        self.bar.inc_length(steps);
+    }
+
     /// Sets the count and says something beside it, e.g. the residual of an iteration.
     pub fn set(&self, position: u64, message: String) {
         self.bar.set_position(position);

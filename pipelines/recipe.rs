@@ -48,6 +48,16 @@ pub enum Kind {
     Warc,
 }
 
+impl Kind {
+    /// The list of a crawl that names such shards.
+    pub fn list(self) -> &'static str {
+        match self {
+            Kind::Wat => "wat",
+            Kind::Warc => "warc",
+        }
+    }
+}
+
 /// How link addresses are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

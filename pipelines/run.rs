@@ -149,19 +149,27 @@ impl RunDir {
         })
     }
 
+    /// Makes a folder for fetched shards and takes its lock. Whatever else lies there stays: a file is never replaced.
+    pub fn lock_for_fetch(&self) -> Result<Lock> {
+        fs::create_dir_all(&self.root).map_err(|e| Error::cannot_create(&self.root, &e))?;
+        self.take_lock(&self.root.join("fetch.lock"))
+    }
+
     fn lock_unless_foreign(&self, ours: impl Fn(&str) -> bool) -> Result<Lock> {
-        let on = |e: &std::io::Error| Error::cannot_create(&self.root, e);
-        fs::create_dir_all(&self.root).map_err(|e| on(&e))?;
+        fs::create_dir_all(&self.root).map_err(|e| Error::cannot_create(&self.root, &e))?;
         self.refuse_foreign_directory(ours)?;
-        let path = self.lock_file();
+        self.take_lock(&self.lock_file())
+    }
+
+    fn take_lock(&self, path: &Path) -> Result<Lock> {
         let mut file = open_options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&path)
-            .map_err(|e| Error::cannot_create(&path, &e))?;
-        if !try_lock(&file, &path)? {
+            .open(path)
+            .map_err(|e| Error::cannot_create(path, &e))?;
+        if !try_lock(&file, path)? {
             let mut holder = String::new();
             let _ = file.take(200).read_to_string(&mut holder);
             return Err(Error::new(
@@ -175,7 +183,7 @@ impl RunDir {
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "process {}", std::process::id()))
-            .map_err(|e| Error::cannot_create(&path, &e))?;
+            .map_err(|e| Error::cannot_create(path, &e))?;
         Ok(Lock { _file: file })
     }
 

@@ -1,4 +1,4 @@
-//! INPUT to shards: files, folders, patterns and lists of paths become one sorted list, each shard with a name of its own.
+//! INPUT to shards: files, addresses, folders, patterns, lists of paths and crawls become one sorted list, each shard with a name of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -6,12 +6,19 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
+use crawlrank_warc::{Fault, FaultKind};
 use serde::{Deserialize, Serialize, Serializer};
+use url::Url;
 
 use crate::error::{Error, Exit, Result, quoted};
 use crate::escape::escaped;
 use crate::interrupt::Interrupt;
+use crate::network::crawls::{self, Catalog, is_crawl_name};
+use crate::network::download::{CHANGED, Download, MAX_RESTARTS};
+use crate::network::fetch::MAX_DAMAGED;
+use crate::network::{self, BASE_URL, Network, NetworkOptions};
 use crate::progress::Progress;
 
 /// Bytes hashed at either end of a shard to recognise it again without reading it whole.
@@ -22,39 +29,129 @@ const SAMPLE_BYTES: u64 = 64 << 10;
 pub struct Shard {
     /// The shortest end of the path that no other shard has: the name in tables and messages, free of the user's folders.
     pub name: String,
-    /// Where it lies; bytes that are no text are lost where it is stored.
+    /// Where it lies: a path, or the address of one on a server. Bytes that are no text are lost where it is stored.
     #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
-    /// Its length.
+    /// Its length; 0 for one on a server, which is not asked for it.
     pub bytes: u64,
-    /// BLAKE3 of its first and last 64 KiB: tells whether it is still the same file.
+    /// BLAKE3 of its first and last 64 KiB: tells whether it is still the same file. Of the path alone for one on a server,
+    /// where files of one name do not change.
     pub sample: String,
+    /// How to get at one on a server.
+    #[serde(skip)]
+    pub remote: Option<Remote>,
+}
+
+/// A shard on a server.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Its address.
+    pub url: Url,
+    /// Whom to ask.
+    pub network: Arc<Network>,
+    /// Where its file goes below a folder of fetched shards.
+    pub file: PathBuf,
+}
+
+impl PartialEq for Remote {
+    fn eq(&self, other: &Remote) -> bool {
+        self.url == other.url
+    }
+}
+
+impl Eq for Remote {}
+
+/// Which of the attempts at reading a shard is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Whether bytes that do not verify may come better another time: the shard's own copy is not known to be damaged yet.
+    pub may_come_better: bool,
+}
+
+impl Attempt {
+    /// Ends the attempt when a fault may be the network's, so that the shard is asked for again.
+    pub(crate) fn look_at(self, shard: &Shard, fault: &Fault) -> Result<()> {
+        if !self.may_come_better || !is_damaged_on_the_way(fault.kind) {
+            return Ok(());
+        }
+        let found = format!("{}: {}", fault.kind.as_str(), fault.detail);
+        let error = Error::new(Exit::Network, DAMAGED, found);
+        Err(error.at(&shard.path).offset(fault.offset))
+    }
+}
+
+/// The code of an error for bytes that may come better another time.
+const DAMAGED: &str = "E-DAMAGED-REMOTE";
+
+/// Says whether a fault is of the kinds that a network makes: bytes are otherwise than they were written. Records above
+/// a limit, or with a wrong header in a member that verifies, are as their writer made them.
+pub(crate) fn is_damaged_on_the_way(kind: FaultKind) -> bool {
+    use FaultKind as Kind;
+    matches!(
+        kind,
+        Kind::BadCrc
+            | Kind::BadLength
+            | Kind::BadDeflate
+            | Kind::CutMember
+            | Kind::CutRecord
+            | Kind::Junk
+    )
 }
 
 impl Shard {
     /// Reads it behind a panic barrier. What is wrong with the shard itself, or with our reading of it, is logged and
     /// stops nothing else: it is the inner error. Trouble with our own files is the outer one.
+    ///
+    /// A shard on a server is read anew when the file there changed, and when bytes do not verify that may have been
+    /// damaged on the way; `read` undoes first what an earlier attempt of its did.
     pub(crate) fn read_guarded<R>(
         &self,
-        read: impl FnOnce() -> Result<R>,
+        mut read: impl FnMut(Attempt) -> Result<R>,
     ) -> Result<std::result::Result<R, Error>> {
-        let error = match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(Ok(found)) => return Ok(Ok(found)),
-            Ok(Err(error)) if error.path() == Some(&self.path) => error,
-            Ok(Err(error)) => return Err(error),
-            Err(_) => Error::internal("the reader panicked").at(&self.path),
+        let (mut damaged, mut restarts) = (0, 0);
+        let error = loop {
+            let attempt = Attempt {
+                may_come_better: self.remote.is_some() && damaged + 1 < MAX_DAMAGED,
+            };
+            let error = match catch_unwind(AssertUnwindSafe(|| read(attempt))) {
+                Ok(Ok(found)) => return Ok(Ok(found)),
+                Ok(Err(error)) if error.path() == Some(&self.path) => error,
+                Ok(Err(error)) => return Err(error),
+                Err(_) => Error::internal("the reader panicked").at(&self.path),
+            };
+            match (error.code(), error.exit()) {
+                (DAMAGED, _) => damaged += 1,
+                (CHANGED, _) => restarts += 1,
+                // Not one record: no shard, or its beginning was damaged on the way.
+                (_, Exit::Refused) if attempt.may_come_better => damaged += 1,
+                _ => break error,
+            }
+            if restarts >= MAX_RESTARTS {
+                break error;
+            }
+            tracing::info!("{error}; it is read anew");
         };
         tracing::warn!("{error}");
         Ok(Err(error))
     }
 
-    /// Refuses a shard that has other than the planned length when it was read to its end.
+    /// Refuses a shard that has other than the planned length when it was read to its end. That of one on a server was
+    /// proven by whoever read it.
     pub(crate) fn check_length(&self, bytes: u64) -> Result<()> {
-        if bytes == self.bytes {
+        if bytes == self.bytes || self.remote.is_some() {
             return Ok(());
         }
         let changed = format!("it had {} bytes and has {bytes}", self.bytes);
         Err(Error::new(Exit::Io, "E-CHANGED", changed).at(&self.path))
+    }
+
+    /// Where it lies on a server.
+    ///
+    /// # Errors
+    /// Exit 2 when it lies here.
+    pub fn remote(&self) -> Result<&Remote> {
+        let here = || Error::usage("lies here, and need not be fetched").at(&self.path);
+        self.remote.as_ref().ok_or_else(here)
     }
 }
 
@@ -62,68 +159,252 @@ fn as_text<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-/// Finds the shards of `inputs`: sorted by name, each once, at most `limit` of them.
-///
-/// # Errors
-/// An input that does not exist, a folder or pattern without shards, a crawl name.
-pub fn find(inputs: &[impl AsRef<OsStr>], limit: Option<u64>) -> Result<Vec<Shard>> {
-    let mut paths: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
-    for input in inputs {
-        for path in expand(input.as_ref())? {
-            let real = fs::canonicalize(&path).map_err(|e| not_found(&path, &e))?;
-            let path = std::path::absolute(&path).map_err(|e| Error::io(&path, &e))?;
-            // Of several spellings of one file the least counts, whatever the order of inputs.
-            let spelling = paths.entry(real).or_insert_with(|| path.clone());
-            *spelling = path.min(std::mem::take(spelling));
+/// How inputs become shards.
+#[derive(Clone, Debug)]
+pub struct FindOptions {
+    /// At most so many shards, in order of their names.
+    pub limit: Option<u64>,
+    /// Whether all shards of a crawl or list on a server are meant.
+    pub all: bool,
+    /// What paths of lists lie below, unless they are here.
+    pub base_url: Option<Url>,
+    /// Which list of a crawl is meant: `wat`, `warc`, `wet`, `robotstxt`, `non200responses`.
+    pub kind: &'static str,
+    /// Whom to ask for shards on servers.
+    pub network: Arc<Network>,
+    /// Hosts that addresses in lists may name.
+    pub allowed_hosts: BTreeSet<String>,
+    /// Tells when to stop.
+    pub interrupt: Interrupt,
+}
+
+impl FindOptions {
+    /// Finds shards on this machine, at most `limit` of them.
+    pub fn local(limit: Option<u64>) -> Self {
+        FindOptions {
+            limit,
+            all: false,
+            base_url: None,
+            kind: "wat",
+            network: Network::new(NetworkOptions::default()),
+            allowed_hosts: BTreeSet::new(),
+            interrupt: Interrupt::default(),
         }
     }
-    let paths: Vec<PathBuf> = paths.into_values().collect();
-    let mut named: Vec<(String, PathBuf)> = names(&paths).into_iter().zip(paths).collect();
-    named.sort();
-    named.truncate(limit.map_or(usize::MAX, |limit| {
+
+    /// Where Common Crawl's paths begin.
+    fn base(&self) -> Url {
+        let base = self.base_url.clone();
+        base.unwrap_or_else(|| BASE_URL.parse().expect("the address is a constant"))
+    }
+}
+
+/// Where an input's shard lies.
+#[derive(Clone, Debug)]
+enum Place {
+    Here(PathBuf),
+    There(Remote),
+}
+
+/// Finds the shards of `inputs`: sorted by name, each once, at most as many as the limit says.
+///
+/// # Errors
+/// An input that does not exist, a folder or pattern without shards, a crawl or list on a server without a limit; a list
+/// that cannot be had.
+pub fn find(inputs: &[impl AsRef<OsStr>], options: &FindOptions) -> Result<Vec<Shard>> {
+    // By what it really is, so that each comes once.
+    let mut places: BTreeMap<PathBuf, Place> = BTreeMap::new();
+    for input in inputs {
+        for place in expand(input.as_ref(), options)? {
+            match place {
+                Place::Here(path) => {
+                    let real = fs::canonicalize(&path).map_err(|e| not_found(&path, &e))?;
+                    let path = std::path::absolute(&path).map_err(|e| Error::io(&path, &e))?;
+                    // Of several spellings of one file the least counts, whatever the order of inputs.
+                    match places.get_mut(&real) {
+                        Some(Place::Here(before)) => *before = path.min(std::mem::take(before)),
+                        _ => {
+                            places.insert(real, Place::Here(path));
+                        }
+                    }
+                }
+                Place::There(remote) => {
+                    let real = PathBuf::from(remote.url.as_str());
+                    places.insert(real, Place::There(remote));
+                }
+            }
+        }
+    }
+    let places: Vec<Place> = places.into_values().collect();
+    let paths: Vec<&Path> = places
+        .iter()
+        .map(|place| match place {
+            Place::Here(path) => path.as_path(),
+            Place::There(remote) => Path::new(remote.url.path()),
+        })
+        .collect();
+    let mut named: Vec<(String, Place)> = names(&paths).into_iter().zip(places.clone()).collect();
+    named.sort_by(|(one, _), (other, _)| one.cmp(other));
+    named.truncate(options.limit.map_or(usize::MAX, |limit| {
         usize::try_from(limit).unwrap_or(usize::MAX)
     }));
     named
         .into_iter()
-        .map(|(name, path)| look_at(name, path))
+        .map(|(name, place)| match place {
+            Place::Here(path) => look_at(name, path),
+            Place::There(remote) => Ok(on_a_server(name, remote)),
+        })
         .collect()
 }
 
-/// Turns one INPUT into paths of files.
-fn expand(input: &OsStr) -> Result<Vec<PathBuf>> {
+/// Turns one INPUT into places of shards.
+fn expand(input: &OsStr, options: &FindOptions) -> Result<Vec<Place>> {
     let path = Path::new(input);
+    let here = |paths: Vec<PathBuf>| paths.into_iter().map(Place::Here).collect();
     // What is no text is no address, list, crawl name or pattern.
     let text = input.to_str().unwrap_or_default();
     if text.contains("://") {
-        return Err(Error::usage(format!(
-            "{} is an address; this version reads local shards",
-            quoted(text)
-        ))
-        .remedy("download the shard first and give its path"));
+        return addressed(text, options);
     }
     if path.is_dir() {
-        return shards_in(path);
+        return shards_in(path).map(here);
     }
     if is_list(text) {
-        return listed(path);
+        return listed(path, options);
     }
     if path.exists() {
-        return Ok(vec![path.to_owned()]);
+        return Ok(here(vec![path.to_owned()]));
     }
     if is_crawl_name(text) {
-        return Err(Error::usage(format!(
-            "{} names a crawl, and no crawl of that name is known here; this version reads local shards",
-            quoted(text)
-        ))
-        .remedy("download some of its shards first and give their folder"));
+        let crawl = Catalog::known().resolve(text)?;
+        let base = options.base();
+        let list = crawls::list_url(&base, &crawl, options.kind)?;
+        return listed_there(&list, &base, options);
     }
     if text.contains(['*', '?', '[']) {
-        return matching(text);
+        return matching(text).map(here);
     }
     Err(not_found(
         path,
         &std::io::Error::from(std::io::ErrorKind::NotFound),
     ))
+}
+
+/// The shard at an address, or those of the list there.
+fn addressed(text: &str, options: &FindOptions) -> Result<Vec<Place>> {
+    let url = web_address(text)?;
+    if is_list(url.path()) {
+        let base = match &options.base_url {
+            Some(base) => base.clone(),
+            // As Common Crawl's lists: paths below the server's root.
+            None => url
+                .join("/")
+                .map_err(|e| Error::usage(format!("{}: {e}", quoted(text))))?,
+        };
+        return listed_there(&url, &base, options);
+    }
+    let file = url.path().rsplit('/').next().unwrap_or_default();
+    let file =
+        file_below(file).ok_or_else(|| Error::usage(format!("{} names no file", quoted(text))))?;
+    Ok(vec![Place::There(Remote {
+        url,
+        network: options.network.clone(),
+        file,
+    })])
+}
+
+/// Reads an address that can be asked.
+pub fn web_address(text: &str) -> Result<Url> {
+    let bad = |why: String| {
+        Error::usage(format!("{} {why}", quoted(text)))
+            .remedy("give an address such as https://data.commoncrawl.org/crawl-data/…")
+    };
+    let mut url = Url::parse(text).map_err(|e| bad(format!("is no address: {e}")))?;
+    match url.scheme() {
+        "https" | "http" if url.has_host() => {}
+        "s3" => return Err(bad("is of S3, which this build does not read".to_owned())),
+        _ => return Err(bad("is neither https nor http".to_owned())),
+    }
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// The shards of a list on a server.
+fn listed_there(list: &Url, base: &Url, options: &FindOptions) -> Result<Vec<Place>> {
+    if options.limit.is_none() && !options.all {
+        return Err(Error::usage("all shards of a list on a server, without a limit")
+            .at(network::shown(list))
+            .remedy("give --limit N, or --all when all of them are meant: `crawlrank plan` says what that takes"));
+    }
+    let lines = options.network.read_list(list, &options.interrupt)?;
+    let label = network::shown(list);
+    let places = lines
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(number, line)| place_there(&label, number, line.trim(), base, options))
+        .collect::<Result<Vec<_>>>()?;
+    if places.is_empty() {
+        return Err(Error::usage("the list names no shard").at(label));
+    }
+    Ok(places)
+}
+
+/// What a line of a list names on a server: a path below the base, or an address on a host that the user allowed.
+fn place_there(
+    list: &Path,
+    number: usize,
+    line: &str,
+    base: &Url,
+    options: &FindOptions,
+) -> Result<Place> {
+    let bad =
+        |what: &str| Error::usage(format!("line {}: {} {what}", number + 1, quoted(line))).at(list);
+    let (url, file) = if line.contains("://") {
+        let url = web_address(line).map_err(|_| bad("is no address"))?;
+        let host = url.host_str().unwrap_or_default();
+        let is_allowed = url.origin() == base.origin()
+            || (url.scheme() == "https" && options.allowed_hosts.contains(host));
+        if !is_allowed {
+            return Err(bad("is on another host than the list's base")
+                .remedy("where that is wanted, allow it: --allow-host HOST"));
+        }
+        let file = file_below(url.path().trim_start_matches('/'));
+        (url, file)
+    } else {
+        (crawls::join(base, line)?, file_below(line))
+    };
+    let file = file.ok_or_else(|| {
+        bad("leaves the list's folder").remedy("paths in a list are relative, without `..`")
+    })?;
+    // A login page in place of the list would be a list of strange names.
+    if !is_shard_name(&file.to_string_lossy()) {
+        return Err(bad("is no shard").remedy(SHARD_NAMES));
+    }
+    let network = options.network.clone();
+    Ok(Place::There(Remote { url, network, file }))
+}
+
+/// A path from a foreign hand, when it stays below the folder that it is put into.
+fn file_below(text: &str) -> Option<PathBuf> {
+    let path = Path::new(text);
+    let is_plain = |part: Component| match part {
+        Component::Normal(name) => name.len() < 240, // and room for what is put behind it
+        _ => false,
+    };
+    let stays = !text.is_empty() && path.components().all(is_plain);
+    (stays && !text.contains(|c: char| c.is_control() || c == '\\')).then(|| path.to_owned())
+}
+
+fn on_a_server(name: String, remote: Remote) -> Shard {
+    let sample = blake3::hash(remote.url.path().as_bytes()).to_hex()[..32].to_owned();
+    Shard {
+        name,
+        path: network::shown(&remote.url),
+        bytes: 0,
+        sample,
+        remote: Some(remote),
+    }
 }
 
 fn not_found(path: &Path, source: &std::io::Error) -> Error {
@@ -136,21 +417,12 @@ fn not_found(path: &Path, source: &std::io::Error) -> Error {
     }
 }
 
-/// Says whether `input` looks like `CC-MAIN-2026-43`, `2026-43` or `latest`.
-fn is_crawl_name(input: &str) -> bool {
-    let short = input.strip_prefix("CC-MAIN-").unwrap_or(input);
-    let is_week = short.split_once('-').is_some_and(|(year, week)| {
-        year.len() == 4
-            && [year, week]
-                .iter()
-                .all(|part| part.bytes().all(|b| b.is_ascii_digit()))
-    });
-    input == "latest" || is_week || input.starts_with("CC-MAIN-")
-}
-
 fn is_list(input: &str) -> bool {
     input.ends_with(".paths.gz") || input.ends_with(".paths")
 }
+
+/// What [`is_shard_name`] asks for.
+const SHARD_NAMES: &str = "shards end in .warc, .wat or .wet, with .gz or .zst behind or not";
 
 /// Says whether a file's name is that of a shard; in folders, other files are passed over.
 fn is_shard_name(name: &str) -> bool {
@@ -164,7 +436,7 @@ fn is_shard_name(name: &str) -> bool {
 }
 
 /// The shards below a folder, at any depth.
-fn shards_in(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn shards_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(&next).map_err(|e| Error::io(&next, &e))? {
@@ -181,7 +453,7 @@ fn shards_in(folder: &Path) -> Result<Vec<PathBuf>> {
     if found.is_empty() {
         return Err(Error::usage("the folder holds no shard")
             .at(folder)
-            .remedy("shards end in .warc, .wat or .wet, with .gz or .zst behind or not"));
+            .remedy(SHARD_NAMES));
     }
     Ok(found)
 }
@@ -204,60 +476,50 @@ fn matching(pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The local files that a list of paths names, relative to the list's folder or to the working folder.
-fn listed(list: &Path) -> Result<Vec<PathBuf>> {
+/// The files that a list of paths names: relative to the list's folder or to the working folder, or below the base.
+fn listed(list: &Path, options: &FindOptions) -> Result<Vec<Place>> {
     let file = File::open(list).map_err(|e| not_found(list, &e))?;
     let reader: Box<dyn std::io::Read> = match list.extension().is_some_and(|end| end == "gz") {
         true => Box::new(flate2::read::MultiGzDecoder::new(file)),
         false => Box::new(file),
     };
     let folder = list.parent().unwrap_or(Path::new(""));
-    let mut found = Vec::new();
+    let base = options.base();
+    let (mut found, mut is_remote) = (Vec::new(), false);
     for (number, line) in BufReader::new(reader.take(1 << 30)).lines().enumerate() {
         let line = line.map_err(|e| Error::usage(format!("line {}: {e}", number + 1)).at(list))?;
         let line = line.trim();
         if line.is_empty() {
             continue;
         }
-        let path = Path::new(line);
         // A list may come from anywhere: it names files below its folder, not others.
-        if path
-            .components()
-            .any(|part| !matches!(part, Component::Normal(_)))
-            || line.contains('\0')
-        {
-            return Err(Error::usage(format!(
-                "line {}: {} leaves the list's folder",
-                number + 1,
-                quoted(line)
-            ))
-            .at(list)
-            .remedy("paths in a list are relative, without `..`"));
-        }
-        match [folder.join(path), path.to_owned()]
-            .into_iter()
-            .find(|path| path.exists())
-        {
-            Some(path) => found.push(path),
+        let local = file_below(line)
+            .filter(|_| options.base_url.is_none())
+            .and_then(|path| {
+                let places = [folder.join(&path), path];
+                places.into_iter().find(|path| path.exists())
+            });
+        found.push(match local {
+            Some(path) => Place::Here(path),
             None => {
-                return Err(Error::usage(format!(
-                    "line {}: {} is not here",
-                    number + 1,
-                    quoted(line)
-                ))
-                .at(list)
-                .remedy("this version reads local shards: download them beside the list"));
+                is_remote = true;
+                place_there(list, number, line, &base, options)?
             }
-        }
+        });
     }
     if found.is_empty() {
         return Err(Error::usage("the list names no shard").at(list));
+    }
+    if is_remote && options.limit.is_none() && !options.all {
+        return Err(Error::usage("the list names shards that are not here, without a limit")
+            .at(list)
+            .remedy("give --limit N, or --all when all of them are meant: `crawlrank plan` says what that takes"));
     }
     Ok(found)
 }
 
 /// Gives each path its shortest end, in whole components, that no other path has.
-fn names(paths: &[PathBuf]) -> Vec<String> {
+fn names(paths: &[impl AsRef<Path>]) -> Vec<String> {
     let ends = |path: &Path, components: usize| -> String {
         let all: Vec<_> = path
             .components()
@@ -269,10 +531,10 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
             .collect();
         all[all.len().saturating_sub(components)..].join("/")
     };
-    let mut names: Vec<String> = paths.iter().map(|path| ends(path, 1)).collect();
+    let mut names: Vec<String> = paths.iter().map(|path| ends(path.as_ref(), 1)).collect();
     let deepest = paths
         .iter()
-        .map(|path| path.components().count())
+        .map(|path| path.as_ref().components().count())
         .max()
         .unwrap_or(0);
     for components in 2..=deepest {
@@ -287,7 +549,7 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
         }
         for (name, path) in names.iter_mut().zip(paths) {
             if doubled.contains(name) {
-                *name = ends(path, components);
+                *name = ends(path.as_ref(), components);
             }
         }
     }
@@ -303,18 +565,35 @@ fn names(paths: &[PathBuf]) -> Vec<String> {
     names
 }
 
-/// A shard's bytes as they are read: shown as progress, and ended when a stop is asked for.
+/// A shard's bytes as they are read or arrive: shown as progress, and ended when a stop is asked for.
 pub struct Watched<'a> {
-    file: File,
+    bytes: Bytes,
     interrupt: &'a Interrupt,
     progress: &'a Progress,
 }
 
+/// Where they come from.
+enum Bytes {
+    File(File),
+    /// The flag says whether the length is part of the progress yet.
+    Download(Box<Download>, bool),
+}
+
 impl<'a> Watched<'a> {
-    /// Opens the shard at `path`.
-    pub fn open(path: &Path, interrupt: &'a Interrupt, progress: &'a Progress) -> Result<Self> {
+    /// Opens a shard; one on a server is not asked for before the first read.
+    pub fn open(shard: &Shard, interrupt: &'a Interrupt, progress: &'a Progress) -> Result<Self> {
+        let bytes = match &shard.remote {
+            Some(Remote { url, network, .. }) => {
+                let download = Download::new(network, url, interrupt).of_shard();
+                Bytes::Download(Box::new(download), false)
+            }
+            None => {
+                let path = &shard.path;
+                Bytes::File(File::open(path).map_err(|e| Error::io(path, &e))?)
+            }
+        };
         Ok(Watched {
-            file: File::open(path).map_err(|e| Error::io(path, &e))?,
+            bytes,
             interrupt,
             progress,
         })
@@ -326,7 +605,17 @@ impl std::io::Read for Watched<'_> {
         if self.interrupt.is_requested() {
             return Err(std::io::Error::other("interrupted"));
         }
-        let read = self.file.read(buffer)?;
+        let read = match &mut self.bytes {
+            Bytes::File(file) => file.read(buffer)?,
+            Bytes::Download(download, is_expected) => {
+                let read = download.read(buffer)?;
+                if let (false, Some(total)) = (*is_expected, download.total()) {
+                    self.progress.expect_more(total);
+                    *is_expected = true;
+                }
+                read
+            }
+        };
         self.progress.advance(read as u64);
         Ok(read)
     }
@@ -347,6 +636,7 @@ fn look_at(name: String, path: PathBuf) -> Result<Shard> {
         path,
         bytes,
         sample,
+        remote: None,
     })
 }
 
@@ -380,19 +670,12 @@ mod tests {
     }
 
     #[test]
-    fn crawl_names_are_recognised() {
-        for name in ["CC-MAIN-2026-43", "2026-43", "latest"] {
-            assert!(is_crawl_name(name), "{name}");
-        }
-        assert!(!is_crawl_name("2026-43.wat"));
-    }
-
-    #[test]
     fn a_list_cannot_leave_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("wat.paths");
         fs::write(&list, "../secret.wat\n").unwrap();
-        let error = find(&[list.to_string_lossy().into_owned()], None).unwrap_err();
+        let options = FindOptions::local(None);
+        let error = find(&[list.to_string_lossy().into_owned()], &options).unwrap_err();
         assert!(
             error.to_string().contains("leaves the list's folder"),
             "{error}"
@@ -406,7 +689,8 @@ mod tests {
             fs::write(folder.path().join(name), name).unwrap();
         }
         let input = folder.path().to_string_lossy().into_owned();
-        let shards = find(&[format!("{input}/b*"), input], None).unwrap();
+        let inputs = [format!("{input}/b*"), input];
+        let shards = find(&inputs, &FindOptions::local(None)).unwrap();
         assert_eq!(
             shards.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
             ["a.warc.zst", "b.wat.gz"]

@@ -12,7 +12,7 @@ use crate::escape::shown_path;
 use crate::recipe::{Level, Recipe};
 use crate::report;
 use crate::rows;
-use crate::shard;
+use crate::shard::{self, FindOptions};
 use crate::synth::SynthOptions;
 use crate::tables::read::nodes::By;
 
@@ -36,7 +36,8 @@ impl Demo {
             ..Recipe::default()
         }
         .check()?;
-        let shards = shard::find(&[shards.to_string_lossy().into_owned()], None)?;
+        let shards = [shards.to_string_lossy().into_owned()];
+        let shards = shard::find(&shards, &FindOptions::local(None))?;
         let run = self.out.join("run");
         let summary = super::run::execute(&recipe, &shards, &run, context)?;
         rows::print_text(

@@ -12,6 +12,7 @@ use crate::error::{Error, Exit, Result};
 use crate::escape::escaped;
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Show};
+use crate::shard;
 
 /// Inputs of fewer bytes in all are read before a bar is looked at.
 const SHOWN_FROM: u64 = 64 << 20;
@@ -92,6 +93,22 @@ pub(super) fn check_file(path: &Path) -> Result<()> {
             .remedy("pipe it in, and give `-`"));
     }
     Ok(())
+}
+
+/// The shards that paths name: files, stdin, and those in folders, in order of their names.
+pub(super) fn shard_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !is_stdin(path) && path.is_dir() {
+            let mut found = shard::shards_in(path)?;
+            found.sort();
+            files.extend(found);
+        } else {
+            check_file(path)?;
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
 }
 
 pub(super) fn cannot_open(path: &Path, source: &io::Error) -> Error {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::run::{budget, threads};
 use crate::accounts::Outcome;
-use crate::cli::{Context, LinkFlags, MeansFlags, ShardFlags};
+use crate::cli::{Context, LinkFlags, MeansFlags, NetworkFlags, ShardFlags};
 use crate::error::{Exit, Result};
 use crate::links::job::{self, LinksJob};
 use crate::manifest;
@@ -23,7 +23,7 @@ use crate::tables::read::Table;
 /// the accounts of the shards beside it. The same command again goes on where it was stopped.
 #[derive(Debug, Args)]
 pub struct Links {
-    /// Shard files, folders of them, patterns, `*.paths.gz` lists
+    /// Shard files or their addresses, folders, patterns, `*.paths.gz` lists, crawls (`CC-MAIN-2026-39`, `2026-39`, `latest`)
     #[arg(required = true, value_name = "SHARD")]
     pub shards: Vec<OsString>,
     /// A folder for the tables; again with the same one: resumes
@@ -38,6 +38,9 @@ pub struct Links {
     /// How shards are read
     #[command(flatten)]
     pub reading: ShardFlags,
+    /// Shards on servers
+    #[command(flatten)]
+    pub network: NetworkFlags,
 }
 
 impl Links {
@@ -45,7 +48,11 @@ impl Links {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let recipe = self.recipe().check()?;
         memory::check(budget(&recipe))?;
-        let shards = shard::find(&self.shards, recipe.limit)?;
+        let kind = recipe.kind.list();
+        let options = self
+            .network
+            .find_options(recipe.limit, kind, &context.interrupt)?;
+        let shards = shard::find(&self.shards, &options)?;
         let run = RunDir::new(&self.out);
         let _lock = run.lock()?;
         let shaping = job::shaping(&recipe);

@@ -1,7 +1,9 @@
 //! The commands, one file each: flags, what is called, what is printed.
 
 pub mod completions;
+pub mod crawls;
 pub mod demo;
+pub mod fetch;
 pub mod graph;
 mod input;
 pub mod links;

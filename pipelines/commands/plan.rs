@@ -7,31 +7,110 @@ use crawlrank_graph::{HarmonicOptions, PageRankOptions};
 use serde_json::Value;
 
 use super::run::{budget, threads};
-use crate::cli::{Context, RecipeFlags};
-use crate::error::{Exit, Result};
+use crate::cli::{Context, NetworkFlags, RecipeFlags};
+use crate::error::{Error, Exit, Result};
 use crate::memory::{self, WorkerShare};
 use crate::recipe::{Kind, Level, Recipe};
 use crate::rows::Rows;
-use crate::shard::{self, Shard};
+use crate::shard::{self, Remote, Shard};
 
 /// Says what a run would take.
 #[derive(Debug, Args)]
 pub struct Plan {
-    /// Shard files, folders of them, patterns, `*.paths.gz` lists
+    /// Shard files or their addresses, folders, patterns, `*.paths.gz` lists, crawls (`CC-MAIN-2026-39`, `2026-39`, `latest`)
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<OsString>,
     /// The recipe
     #[command(flatten)]
     pub recipe: RecipeFlags,
+    /// Shards on servers
+    #[command(flatten)]
+    pub network: NetworkFlags,
 }
 
 impl Plan {
     /// Runs the command.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let recipe = self.recipe.resolve()?;
-        let shards = shard::find(&self.inputs, recipe.limit)?;
+        let shards = find(&self.inputs, &recipe, &self.network, context)?;
         print(&recipe, &shards, context)?;
         Ok(Exit::Done)
+    }
+}
+
+/// Finds the shards that a plan is about: those of a whole crawl, too, since only the list is fetched.
+pub fn find(
+    inputs: &[OsString],
+    recipe: &Recipe,
+    network: &NetworkFlags,
+    context: &Context,
+) -> Result<Vec<Shard>> {
+    let kind = recipe.kind.list();
+    let mut options = network.find_options(recipe.limit, kind, &context.interrupt)?;
+    options.all = true;
+    shard::find(inputs, &options)
+}
+
+/// Shards on servers whose lengths are asked for; the rest is as long on average.
+const SAMPLED: usize = 12;
+
+/// Bytes of all shards, and how that is known.
+struct Bytes {
+    /// Of all.
+    all: u64,
+    /// Of those that must be fetched.
+    fetched: u64,
+    /// Requests that fetching them takes.
+    requests: u64,
+    how: String,
+}
+
+impl Bytes {
+    /// Adds up lengths, and asks servers for some of those that are not known.
+    fn of(shards: &[Shard], context: &Context) -> Result<Self> {
+        let local: u64 = shards.iter().map(|shard| shard.bytes).sum();
+        let remote: Vec<&Remote> = shards
+            .iter()
+            .filter_map(|shard| shard.remote.as_ref())
+            .collect();
+        if remote.is_empty() {
+            return Ok(Bytes {
+                all: local,
+                fetched: 0,
+                requests: 0,
+                how: "exact".to_owned(),
+            });
+        }
+        let step = remote.len().div_ceil(SAMPLED);
+        let mut lengths = Vec::new();
+        for shard in remote.iter().step_by(step) {
+            lengths.extend(shard.network.length(&shard.url, &context.interrupt)?);
+        }
+        if lengths.is_empty() {
+            let found = "the server states no length of any shard that was asked for";
+            return Err(Error::new(Exit::Network, "E-NETWORK", found).at(&shards[0].path));
+        }
+        let (sum, sampled) = (
+            lengths
+                .iter()
+                .map(|&length| u128::from(length))
+                .sum::<u128>(),
+            lengths.len(),
+        );
+        let fetched = sum * remote.len() as u128 / sampled as u128;
+        let fetched = u64::try_from(fetched).unwrap_or(u64::MAX);
+        Ok(Bytes {
+            all: local.saturating_add(fetched),
+            fetched,
+            requests: remote.len() as u64,
+            how: match sampled == remote.len() {
+                true => "exact".to_owned(),
+                false => format!(
+                    "sampled: the lengths of {sampled} shards of {}",
+                    remote.len()
+                ),
+            },
+        })
     }
 }
 
@@ -48,12 +127,18 @@ fn growth(level: Level) -> (u64, u64, u64) {
     }
 }
 
+/// The pace that Common Crawl asks for.
+const REQUESTS_PER_SECOND: u64 = 5;
+/// Bytes that a line of 1 Gbit/s brings in a second.
+const GIGABIT_BYTES: u64 = 125_000_000;
+
 /// Compressed bytes that one core reads in a second.
 const BYTES_PER_SECOND: u64 = 80 << 20;
 
 /// Prints the plan: a row for each figure.
 pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()> {
-    let bytes: u64 = shards.iter().map(|shard| shard.bytes).sum();
+    let bytes_of = Bytes::of(shards, context)?;
+    let bytes = bytes_of.all;
     let pages = match recipe.kind {
         Kind::Wat => bytes / BYTES_PER_PAGE.0,
         Kind::Warc => bytes / BYTES_PER_PAGE.1,
@@ -85,8 +170,16 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
     };
     let rows: Vec<(&str, Value, &str)> = vec![
         ("shards", shards.len().into(), "exact"),
-        ("bytes", bytes.into(), "exact"),
-        ("requests", 0.into(), "exact: all shards are local"),
+        ("bytes", bytes.into(), &bytes_of.how),
+        ("fetched_bytes", bytes_of.fetched.into(), &bytes_of.how),
+        (
+            "requests",
+            bytes_of.requests.into(),
+            match bytes_of.requests {
+                0 => "exact: all shards are local",
+                _ => "at least: one a shard, and one for each time that it breaks off",
+            },
+        ),
         ("pages", pages.into(), "estimated from bytes"),
         (
             "nodes",
@@ -112,6 +205,13 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
             "seconds",
             (bytes / (BYTES_PER_SECOND * share.workers as u64)).into(),
             "estimated, reading shards",
+        ),
+        (
+            "fetch_seconds",
+            (bytes_of.requests / REQUESTS_PER_SECOND)
+                .max(bytes_of.fetched / GIGABIT_BYTES)
+                .into(),
+            "at least: at 5 requests a second and 1 Gbit/s",
         ),
     ];
     let mut out = Rows::new(context.output, ["figure", "value", "how"]);

@@ -9,9 +9,10 @@ use crawlrank_graph::Graph;
 
 use super::status;
 use crate::accounts::Outcome;
-use crate::cli::{Context, OutputFormat, RecipeFlags};
+use crate::cli::{Context, NetworkFlags, OutputFormat, RecipeFlags};
 use crate::error::{Error, Exit, Result};
 use crate::escape::{escaped, shown_path};
+use crate::interrupt::Interrupt;
 use crate::manifest::{self, Manifest};
 use crate::memory;
 use crate::recipe::Recipe;
@@ -24,7 +25,7 @@ use crate::stages::{self, Job, rank::Report};
 /// Shards to graph to ranks to Parquet.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Shard files, folders of them, patterns, `*.paths.gz` lists
+    /// Shard files or their addresses, folders, patterns, `*.paths.gz` lists, crawls (`CC-MAIN-2026-39`, `2026-39`, `latest`)
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<OsString>,
     /// The run directory; again with the same one: resumes
@@ -36,6 +37,9 @@ pub struct Run {
     /// The recipe
     #[command(flatten)]
     pub recipe: RecipeFlags,
+    /// Shards on servers
+    #[command(flatten)]
+    pub network: NetworkFlags,
 }
 
 impl Run {
@@ -43,13 +47,21 @@ impl Run {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let recipe = self.recipe.resolve()?;
         memory::check(budget(&recipe))?;
-        let shards = shard::find(&self.inputs, recipe.limit)?;
         if self.dry_run {
+            let shards = super::plan::find(&self.inputs, &recipe, &self.network, context)?;
             super::plan::print(&recipe, &shards, context)?;
             return Ok(Exit::Done);
         }
+        let shards = self.find(&recipe, &context.interrupt)?;
         let summary = execute(&recipe, &shards, &self.out, context)?;
         summary.print(context)
+    }
+
+    /// The shards that the inputs name.
+    pub fn find(&self, recipe: &Recipe, interrupt: &Interrupt) -> Result<Vec<Shard>> {
+        let kind = recipe.kind.list();
+        let options = self.network.find_options(recipe.limit, kind, interrupt)?;
+        shard::find(&self.inputs, &options)
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub(super) use check::{CheckOptions, check_shard};
 
-use super::input::{Input, cannot_open, check_file, is_stdin, path_text, text};
+use super::input::{Input, cannot_open, check_file, is_stdin, path_text, shard_files, text};
 use crate::cli::{Context, say};
 use crate::error::{Error, Exit, Result, refused};
 use crate::recipe::Size;
@@ -56,7 +56,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    fn options(self) -> ReaderOptions {
+    pub(super) fn options(self) -> ReaderOptions {
         let mut options = ReaderOptions::default();
         if let Some(Size(bytes)) = self.max_record {
             options.max_record_bytes = bytes;
@@ -74,7 +74,7 @@ impl Limits {
 /// Lists the records of shards.
 #[derive(Debug, Args)]
 pub struct Ls {
-    /// Shards, or `-`
+    /// Shards, folders of them, or `-`
     #[arg(required = true, value_name = "SHARD")]
     pub shards: Vec<PathBuf>,
     /// Limits of the reader
@@ -85,15 +85,15 @@ pub struct Ls {
 impl Ls {
     /// Prints a row for each record. With several shards the first column names the shard.
     fn run(self, context: &Context) -> Result<Exit> {
-        self.shards.iter().try_for_each(|shard| check_file(shard))?;
-        let several = self.shards.len() > 1;
+        let shards = shard_files(&self.shards)?;
+        let several = shards.len() > 1;
         let columns = ["shard", "offset", "bytes", "type", "block_bytes", "url"];
         let mut rows = Rows::new(
             context.output,
             columns.into_iter().skip(usize::from(!several)),
         );
         let (mut exit, mut troubles) = (Exit::Done, Vec::new());
-        for shard in &self.shards {
+        for shard in &shards {
             let listed = self.list(shard, context, &mut |record| {
                 let url = record
                     .target_uri()

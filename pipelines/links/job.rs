@@ -20,7 +20,7 @@ use crate::progress::Show;
 use crate::queue::{SHARDS_PER_PART, Unread};
 use crate::recipe::{Recipe, Shaping};
 use crate::run::{self, RunDir};
-use crate::shard::{Shard, Watched};
+use crate::shard::{Attempt, Shard, Watched};
 use crate::stages::export;
 use crate::tables::links::LinkWriter;
 
@@ -187,8 +187,12 @@ impl Worker<'_> {
             .run()
             .tmp()
             .join(format!("links-{index:05}.parquet"));
-        run::remove(&file)?;
-        let read = || self.read_shard(shard, &file, &mut part.accounts);
+        let read = |attempt| {
+            // What was left by a kill, or by an earlier attempt.
+            run::remove(&file)?;
+            part.accounts.forget()?;
+            self.read_shard(shard, attempt, &file, &mut part.accounts)
+        };
         let error = match shard.read_guarded(read)? {
             Ok(row) => {
                 part.accounts.shard(row);
@@ -214,15 +218,19 @@ impl Worker<'_> {
     fn read_shard(
         &self,
         shard: &Shard,
+        attempt: Attempt,
         file: &std::path::Path,
         accounts: &mut AccountWriter,
     ) -> Result<ShardRow> {
         let interrupt = self.job.interrupt;
-        let input = Watched::open(&shard.path, interrupt, &self.unread.queue.progress)?;
+        let input = Watched::open(shard, interrupt, &self.unread.queue.progress)?;
         let mut links = Batches::new(input, &shard.path, self.options.clone());
         let run_id = self.job.commits.manifest().run_id;
         let mut table = LinkWriter::create(file, &run_id)?;
-        let mut on_fault = |fault| accounts.fault(&FaultRow::new(shard, &fault));
+        let mut on_fault = |fault| {
+            attempt.look_at(shard, &fault)?;
+            accounts.fault(&FaultRow::new(shard, &fault))
+        };
         loop {
             match links.next_batch(&mut on_fault) {
                 Ok(Some(batch)) => table.write(&batch)?,

@@ -27,7 +27,7 @@ use crate::memory::WorkerShare;
 use crate::progress::{Progress, Show};
 use crate::queue::Queue;
 use crate::recipe::{Recipe, Shaping};
-use crate::shard::{Shard, Watched};
+use crate::shard::{Attempt, Shard, Watched};
 use crate::tables::robots::{AccessKind, RobotsRow, RobotsWriter};
 
 /// Bytes of rows that a worker holds at most: beyond that nothing is gained.
@@ -329,7 +329,11 @@ impl Worker<'_> {
 
     /// Reads a shard behind a panic barrier: a fault of ours costs that shard, not the survey.
     fn read_shard_guarded(&mut self, shard: &Shard) -> Result<()> {
-        let error = match shard.read_guarded(|| self.read_shard(shard))? {
+        let read = |attempt| {
+            self.sorter.forget()?; // what an earlier attempt found
+            self.read_shard(shard, attempt)
+        };
+        let error = match shard.read_guarded(read)? {
             Ok((account, notes)) => {
                 self.sorter.keep();
                 self.accounts.push(account);
@@ -347,15 +351,18 @@ impl Worker<'_> {
     }
 
     /// Reads a shard to its end: its account, and what was worth a word.
-    fn read_shard(&mut self, shard: &Shard) -> Result<(ShardRow, Notes)> {
+    fn read_shard(&mut self, shard: &Shard, attempt: Attempt) -> Result<(ShardRow, Notes)> {
         let options = self.options;
         let progress = &self.unread.shards.progress;
-        let input = Watched::open(&shard.path, options.interrupt, progress)?;
+        let input = Watched::open(shard, options.interrupt, progress)?;
         let (mut found, mut notes) = (ShardRow::default(), Notes::new());
         let mut reader = Reader::with_options(input, options.recipe.reader_options());
         loop {
             let more = reader.read_record(&mut self.record);
-            reader.take_faults(); // the totals count them, `warc check --faults` lists them
+            // The totals count them, `warc check --faults` lists them.
+            for fault in reader.take_faults() {
+                attempt.look_at(shard, &fault)?;
+            }
             let more = more.map_err(|e| match options.interrupt.check() {
                 Err(stopped) => stopped,
                 Ok(()) => error::refused(&shard.path, &e),
@@ -447,7 +454,7 @@ mod tests {
     use super::*;
     use crate::error::Exit;
     use crate::robots::agents;
-    use crate::shard;
+    use crate::shard::{self, FindOptions};
     use crate::synth::{self, Kind, SynthOptions};
 
     fn write(survey: Survey, options: &SurveyOptions) -> (Vec<u8>, Summary) {
@@ -467,7 +474,7 @@ mod tests {
             ..SynthOptions::default()
         };
         synth::generate(&made, &|_| Ok(())).unwrap();
-        let shards = shard::find(&[&made.out], None).unwrap();
+        let shards = shard::find(&[&made.out], &FindOptions::local(None)).unwrap();
         assert_eq!(shards.len(), 3);
         let agents = agents::from_flag("*,CCBot").unwrap();
         let (recipe, interrupt) = (Recipe::default(), Interrupt::default());

@@ -22,7 +22,7 @@ use crate::memory::WorkerShare;
 use crate::queue::{SHARDS_PER_PART, Unread};
 use crate::recipe::Level;
 use crate::run::{self, RunDir};
-use crate::shard::{Shard, Watched};
+use crate::shard::{Attempt, Shard, Watched};
 
 /// Reads all shards that no committed part covers, and sums up all that do.
 pub fn extract(job: &Job) -> Result<Outcome> {
@@ -135,7 +135,11 @@ impl<'a> Worker<'a> {
         graphs: &Path,
         accounts: &mut AccountWriter,
     ) -> Result<ShardRow> {
-        let error = match shard.read_guarded(|| self.read_shard(shard, graphs, accounts))? {
+        let read = |attempt| {
+            accounts.forget()?; // what an earlier attempt lists
+            self.read_shard(shard, attempt, graphs, accounts)
+        };
+        let error = match shard.read_guarded(read)? {
             Ok(row) => return Ok(row),
             Err(error) => error,
         };
@@ -151,10 +155,11 @@ impl<'a> Worker<'a> {
     fn read_shard(
         &mut self,
         shard: &Shard,
+        attempt: Attempt,
         graphs: &Path,
         accounts: &mut AccountWriter,
     ) -> Result<ShardRow> {
-        let input = Watched::open(&shard.path, self.job.interrupt, &self.unread.queue.progress)?;
+        let input = Watched::open(shard, self.job.interrupt, &self.unread.queue.progress)?;
         let mut builders = self
             .levels
             .iter()
@@ -173,6 +178,7 @@ impl<'a> Worker<'a> {
         loop {
             let more = reader.read_record(&mut self.record);
             for fault in reader.take_faults() {
+                attempt.look_at(shard, &fault)?;
                 accounts.fault(&FaultRow::new(shard, &fault))?;
             }
             let more = more.map_err(|e| match self.job.interrupt.check() {
@@ -334,7 +340,7 @@ mod tests {
     use crate::manifest::{self, Commits};
     use crate::progress::Show;
     use crate::recipe::Recipe;
-    use crate::shard;
+    use crate::shard::{self, FindOptions};
     use crate::stages;
     use crate::synth::{self, SynthOptions};
 
@@ -370,7 +376,7 @@ mod tests {
         };
         synth::generate(&options, &|_| Ok(())).unwrap();
         let input = options.out.to_string_lossy().into_owned();
-        let shards = shard::find(&[input], None).unwrap();
+        let shards = shard::find(&[input], &FindOptions::local(None)).unwrap();
         let recipe = Recipe::default();
         let run = RunDir::new(folder.path().join("run"));
         fs::create_dir(run.root()).unwrap();
@@ -410,6 +416,7 @@ mod tests {
             path: folder.path().join("a"),
             bytes: 0,
             sample: String::new(),
+            remote: None,
         };
         let (recipe, shards) = (Recipe::default(), [shard]);
         let commits = manifest::begin(&run, recipe.shaping(), &shards, "").unwrap();

@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # that of `typing`, without its import
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_FLAGS = ("edge_pages", "private_suffixes", "no_harmonic", "strict")
+_FLAGS = ("edge_pages", "private_suffixes", "no_harmonic", "strict", "all")
 _PATHS = ("out", "recipe", "tmp")
 
 
@@ -44,12 +44,17 @@ def run(
     max_links: int | None = None,
     max_url: str | int | None = None,
     max_window: str | int | None = None,
+    all: bool = False,
+    base_url: str | None = None,
+    connections: int | None = None,
+    probe_after: int | None = None,
+    allow_host: str | Sequence[str] | None = None,
     progress: bool | Callable[[str, int, int, str, str], object] | None = None,
 ) -> _core.Run:
     """Shards to graph to ranks to Parquet, as `crawlrank run` does it; again with the same `out`: goes on.
 
     Args:
-        inputs: shard files, folders of them, patterns, `*.paths.gz` lists.
+        inputs: shard files or their addresses, folders, patterns, `*.paths.gz` lists, crawls (`"2026-39"`, `"latest"`).
         out: the run directory.
         recipe: a recipe file (TOML); arguments win.
         level: graphs to build: `host`, `domain`, `page`, several as a list.
@@ -77,6 +82,11 @@ def run(
         max_links: links read of a page.
         max_url: longest address, in bytes.
         max_window: largest zstd window, in bytes.
+        all: all shards of a crawl or of a list on a server; without it `limit` says how many.
+        base_url: what the paths of lists and crawls lie below; default https://data.commoncrawl.org/.
+        connections: connections at once, 1 to 8.
+        probe_after: seconds between an answer 403 and the one request that looks whether it still holds, 600.
+        allow_host: hosts that redirects and lists may lead to, beside the one that was named.
         progress: a bar on a terminal, a line in a notebook (default), nothing (`False`), or a function that
             is called with stage, done, total, unit and a message, some times a second. Totals may be guesses.
 

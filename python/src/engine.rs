@@ -8,8 +8,8 @@ use crawlrank::commands::run::{Run as Job, budget, execute};
 use crawlrank::error::{Error, Exit, Result};
 use crawlrank::escape::escaped;
 use crawlrank::interrupt::Interrupt;
+use crawlrank::memory;
 use crawlrank::progress::{Show, Watch};
-use crawlrank::{memory, shard};
 use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
@@ -95,7 +95,7 @@ fn do_job(
 ) -> Result<crawlrank::commands::run::Summary> {
     let recipe = job.recipe.resolve()?;
     memory::check(budget(&recipe))?;
-    let shards = shard::find(&job.inputs, recipe.limit)?;
+    let shards = job.find(&recipe, interrupt)?;
     let context = Context {
         interrupt: interrupt.clone(),
         progress: show,

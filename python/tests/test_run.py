@@ -13,7 +13,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import polars as pl
 import pyarrow as pa
@@ -53,6 +56,34 @@ def test_it_makes_what_the_command_makes(shards: Path, tmp_path: Path, command: 
         assert pa.table(getattr(ours, table)()).equals(pa.table(getattr(theirs, table)())), table
     again = cr.run(*wat(shards), out=tmp_path / "ours", harmonic_log2m=6, progress=False)
     assert again.run_id == ours.run_id
+
+
+class _Shards(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def test_shards_may_lie_on_a_server(shards: Path, tmp_path: Path) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Shards, directory=shards))
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        base = f"http://127.0.0.1:{server.server_port}/"
+        urls = [base + path.relative_to(shards).as_posix() for path in wat(shards)]
+        remote = cr.run(*urls, out=tmp_path / "remote", no_harmonic=True)
+        paths = tmp_path / "wat.paths"
+        paths.write_text("".join(f"{path.relative_to(shards).as_posix()}\n" for path in wat(shards)))
+        listed = cr.run(paths, out=tmp_path / "listed", no_harmonic=True, base_url=base, limit=3)
+    finally:
+        server.shutdown()
+        thread.join()
+    local = cr.run(*wat(shards), out=tmp_path / "local", no_harmonic=True)
+    for table in ("hosts", "edges", "shards", "faults"):
+        here = pa.table(getattr(local, table)())
+        assert here.equals(pa.table(getattr(remote, table)())), table
+        assert here.equals(pa.table(getattr(listed, table)())), table
+    with pytest.raises(cr.NetworkError, match="404"):
+        cr.run(base + "gone.warc.wat.gz", out=tmp_path / "gone")
 
 
 def test_its_arguments_are_the_options_of_the_command(command: Command) -> None:

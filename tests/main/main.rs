@@ -6,6 +6,7 @@ mod exchange_names;
 mod exchange_numbers;
 mod graph_commands;
 mod links_commands;
+mod network;
 mod program;
 mod rank_commands;
 mod real_data;
@@ -15,5 +16,7 @@ mod robots_commands;
 mod run;
 mod run_commands;
 mod stream_graphs;
+#[path = "../../pipelines/network/test_server.rs"]
+mod test_server;
 mod util;
 mod warc_commands;

@@ -97,7 +97,12 @@ pub fn harmonic_memory_bytes(
     let counter = 1u64.checked_shl(options.log2m).unwrap_or(u64::MAX);
     let counters = num_inner_nodes.saturating_mul(counter).saturating_mul(2);
     // Size and score; sets of nodes and the tasks of a step are less than a byte.
-    let per_node = 16 + 1 + if options.closeness { 8 } else { 0 };
+    let table = if counter <= SMALL_COUNTER as u64 {
+        4
+    } else {
+        0
+    };
+    let per_node = 16 + 1 + table + if options.closeness { 8 } else { 0 };
     let scratch = num_nodes.saturating_mul(counter).min(SCRATCH_BYTES as u64);
     counters
         .saturating_add(num_nodes.saturating_mul(per_node))
@@ -210,11 +215,42 @@ struct Balls<'a, E: InEdges> {
     blocks: Vec<E::Block>,
     counting: Counting,
     /// The inner nodes, numbered.
-    inner: Sources,
+    inner: Inner,
     /// Their counters.
     now: Memory<u8>,
     /// Nodes whose ball grew in the last step.
     grew: Bits,
+}
+
+/// Bytes of a counter up to which looking up whose it is costs as much as uniting two.
+const SMALL_COUNTER: usize = 64;
+
+/// The inner nodes, numbered.
+struct Inner {
+    nodes: Sources,
+    /// Where counters are small, the number of each node, and [`u32::MAX`] for others: counting bits takes a dozen
+    /// instructions on processors of every kind, a look into a table one.
+    numbers: Vec<u32>,
+}
+
+impl Inner {
+    fn new(nodes: Sources, num_nodes: usize, counter_bytes: usize) -> Self {
+        let number = |node: usize| nodes.number(node as u32).unwrap_or(u32::MAX);
+        let numbers = match counter_bytes <= SMALL_COUNTER {
+            true => (0..num_nodes).into_par_iter().map(number).collect(),
+            false => Vec::new(),
+        };
+        Inner { nodes, numbers }
+    }
+
+    #[inline]
+    fn number(&self, node: u32) -> Option<u32> {
+        if self.numbers.is_empty() {
+            return self.nodes.number(node);
+        }
+        let number = self.numbers.get(node as usize).copied();
+        number.filter(|&number| number != u32::MAX)
+    }
 }
 
 /// What a step writes.
@@ -258,7 +294,11 @@ impl<'a, E: InEdges> Balls<'a, E> {
             edges,
             blocks: edges.blocks(),
             counting: Counting::new(options.log2m),
-            inner: Sources::new(n, |node| reached.has(node) && edges.has_outgoing(node)),
+            inner: Inner::new(
+                Sources::new(n, |node| reached.has(node) && edges.has_outgoing(node)),
+                n,
+                1 << options.log2m,
+            ),
             now: Memory::empty(),
             grew: Bits::of(n, |_| true),
         };
@@ -268,7 +308,7 @@ impl<'a, E: InEdges> Balls<'a, E> {
         let tasks: Vec<_> = balls
             .nodes_of_blocks()
             .map(|nodes| {
-                let own = split_front(&mut rest, m * balls.inner.within(&nodes).len());
+                let own = split_front(&mut rest, m * balls.inner.nodes.within(&nodes).len());
                 (nodes, own)
             })
             .collect();
@@ -285,7 +325,7 @@ impl<'a, E: InEdges> Balls<'a, E> {
     /// Counters of nothing for the inner nodes.
     fn counters(&self) -> Result<Memory<u8>, Error> {
         let what = "harmonic centrality";
-        let registers = self.inner.len().checked_mul(self.counting.m);
+        let registers = self.inner.nodes.len().checked_mul(self.counting.m);
         let needed = u64::MAX;
         Memory::zeros(registers.ok_or(Error::Memory { what, needed })?, what)
     }
@@ -318,7 +358,7 @@ impl<'a, E: InEdges> Balls<'a, E> {
         radius: usize,
     ) -> Result<u64, Error> {
         let nodes = self.edges.nodes(block);
-        let (m, numbers) = (self.counting.m, self.inner.within(&nodes));
+        let (m, numbers) = (self.counting.m, self.inner.nodes.within(&nodes));
         let row = |number: u32| (number as usize - numbers.start) * m..;
         growth.grows.fill(0);
         scratch.marked.clear();
@@ -453,7 +493,7 @@ impl Growth {
             .map(|(nodes, grows)| BlockGrowth {
                 next: split_front(
                     &mut next,
-                    balls.counting.m * balls.inner.within(&nodes).len(),
+                    balls.counting.m * balls.inner.nodes.within(&nodes).len(),
                 ),
                 grows,
                 sizes: split_front(&mut sizes, nodes.len()),

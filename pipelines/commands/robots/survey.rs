@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::ParseFlags;
 use crate::accounts::Outcome;
-use crate::cli::{Context, MeansFlags, ShardFlags};
+use crate::cli::{Context, MeansFlags, NetworkFlags, ShardFlags};
 use crate::commands::run::{budget, threads};
 use crate::error::{Error, Exit, Result};
 use crate::escape::shown_path;
@@ -27,7 +27,7 @@ use crate::shard;
 /// each agent how many hosts let it in. When DIR is a run, the table becomes part of it, and hosts are weighed by its PageRank.
 #[derive(Debug, Args)]
 pub struct Survey {
-    /// Shard files, folders of them, patterns, `*.paths.gz` lists
+    /// Shard files or their addresses, folders, patterns, `*.paths.gz` lists, crawls (`CC-MAIN-2026-39`, `2026-39`, `latest`)
     #[arg(required = true, value_name = "SHARD")]
     pub shards: Vec<OsString>,
     /// A run, or a folder for the table alone
@@ -45,6 +45,9 @@ pub struct Survey {
     /// How shards are read
     #[command(flatten)]
     pub reading: ShardFlags,
+    /// Shards on servers
+    #[command(flatten)]
+    pub network: NetworkFlags,
 }
 
 impl Survey {
@@ -57,7 +60,9 @@ impl Survey {
         };
         let recipe = self.recipe().check()?;
         memory::check(budget(&recipe))?;
-        let shards = shard::find(&self.shards, recipe.limit)?;
+        let network = &self.network;
+        let options = network.find_options(recipe.limit, "robotstxt", &context.interrupt)?;
+        let shards = shard::find(&self.shards, &options)?;
         let id = manifest::run_id(&survey::shaping(&recipe, &agents, &parse), &shards);
         let place = Place::open(&self.out, &id)?;
         let options = SurveyOptions {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Limits;
 use super::digests::Digests;
 use crate::cli::{Context, say};
-use crate::commands::input::{Input, check_file, path_text, progress_over};
+use crate::commands::input::{Input, path_text, progress_over, shard_files};
 use crate::error::{Exit, Result, refused};
 use crate::progress::Progress;
 use crate::rows::Rows;
@@ -18,7 +18,7 @@ use crate::rows::Rows;
 /// Accounts for every byte of shards. Exit 3: faults were found; 4: a shard is no WARC file (the others are checked all the same).
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Shards, or `-`
+    /// Shards, folders of them, or `-`
     #[arg(required = true, value_name = "SHARD")]
     pub shards: Vec<PathBuf>,
     /// List the faults, a row for each, and nothing else
@@ -35,7 +35,7 @@ pub struct Check {
 impl Check {
     /// Prints a row for each shard, or for each fault.
     pub(super) fn run(self, context: &Context) -> Result<Exit> {
-        self.shards.iter().try_for_each(|shard| check_file(shard))?;
+        let shards = shard_files(&self.shards)?;
         let columns: &[&str] = match self.faults {
             true => &["shard", "offset", "kind", "bytes", "detail"],
             false => &[
@@ -51,9 +51,9 @@ impl Check {
             ],
         };
         let mut rows = Rows::new(context.output, columns.iter().copied());
-        let progress = progress_over(&self.shards, "check", context);
+        let progress = progress_over(&shards, "check", context);
         let (mut exit, mut troubles) = (Exit::Done, Vec::new());
-        for shard in &self.shards {
+        for shard in &shards {
             let options = CheckOptions {
                 reader: self.limits.options(),
                 digests: self.digests,

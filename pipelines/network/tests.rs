@@ -1,0 +1,565 @@
+//! What servers do, and what must come of it: against a server of our own on loopback, at a hundredth of the pace.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+use tempfile::TempDir;
+
+use super::client::Patience;
+use super::fetch::{FetchJob, Fetched, Outcome, fetch};
+use super::manners::{Manners, Pace};
+use super::test_server::{Fault, Server, Tag};
+use super::{Network, NetworkOptions};
+use crate::error::{Exit, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::Show;
+use crate::shard::{self, FindOptions, Shard};
+use crate::synth::{self, SynthOptions};
+
+const PATH: &str = "/crawl-data/x.warc.wat.gz";
+
+/// A shard of some members, as bytes.
+fn shard_bytes(seed: u64) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SynthOptions {
+        out: folder.path().join("shards"),
+        shards: 1,
+        pages_per_shard: 8,
+        hosts: 20,
+        seed,
+        ..SynthOptions::default()
+    };
+    synth::generate(&options, &|_| Ok(())).unwrap();
+    let shards = shard::find(&[options.out], &FindOptions::local(None)).unwrap();
+    fs::read(&shards[0].path).unwrap()
+}
+
+fn quick_network(options: NetworkOptions) -> Arc<Network> {
+    let pace = Pace {
+        between_requests: Duration::from_micros(100),
+        between_retries: Duration::from_micros(100),
+        first_wait: Duration::from_millis(1),
+        longest_wait: Duration::from_millis(10),
+    };
+    let patience = Patience {
+        connect: Duration::from_millis(500),
+        head: Duration::from_millis(500),
+        read: Duration::from_millis(300),
+        max_redirects: 5,
+    };
+    Network::with_manners(options, Arc::new(Manners::new(pace)), patience)
+}
+
+fn find_options(network: Arc<Network>) -> FindOptions {
+    FindOptions {
+        network,
+        ..FindOptions::local(None)
+    }
+}
+
+/// Where a test fetches to.
+struct Place {
+    server: Server,
+    folder: TempDir,
+    options: FindOptions,
+}
+
+impl Place {
+    fn new() -> Self {
+        Place {
+            server: Server::start(),
+            folder: tempfile::tempdir().unwrap(),
+            options: find_options(quick_network(NetworkOptions {
+                probe_after: Duration::from_millis(50),
+                ..NetworkOptions::default()
+            })),
+        }
+    }
+
+    fn file(&self, end: &str) -> PathBuf {
+        self.folder.path().join(format!("x.warc.wat.gz{end}"))
+    }
+
+    fn try_fetch(&self) -> Result<Vec<Fetched>> {
+        let shards = shard::find(&[self.server.url(PATH)], &self.options)?;
+        fetch_all(&shards, self.folder.path())
+    }
+
+    fn fetch(&self) -> Fetched {
+        self.try_fetch().unwrap().remove(0)
+    }
+}
+
+fn fetch_all(shards: &[Shard], out: &Path) -> Result<Vec<Fetched>> {
+    fetch(&FetchJob {
+        shards,
+        out,
+        reader: Default::default(),
+        interrupt: &Interrupt::default(),
+        progress: Show::Nothing,
+        connections: 4,
+    })
+}
+
+/// Everything that a server may do once and still give the file in the end, with what makes it differ for a place in it.
+fn passing_faults(length: usize) -> Vec<Fault> {
+    let middle = length / 2;
+    vec![
+        Fault::None,
+        Fault::Status(503, None),
+        Fault::Status(503, Some("0")),
+        Fault::Status(503, Some("Thu, 01 Jan 1970 00:00:00 GMT")),
+        Fault::Status(429, None),
+        Fault::Status(500, None),
+        Fault::Status(502, None),
+        Fault::Status(403, None),
+        Fault::Reset,
+        Fault::Cut(0),
+        Fault::Cut(1),
+        Fault::Cut(middle),
+        Fault::Cut(length - 1),
+        Fault::Stall(0),
+        Fault::Stall(middle),
+        Fault::NoLength(None),
+        Fault::NoLength(Some(middle)),
+        Fault::Length("99999999"),
+        Fault::Length("9223372036854775807"),
+        Fault::Length("99999999999999999999999"),
+        Fault::Length("abc"),
+        Fault::Length("100"),
+        Fault::Length("0"),
+        Fault::TwoLengths,
+        Fault::Chunked(None),
+        Fault::Chunked(Some(middle)),
+        Fault::Flip(1),
+        Fault::Flip(middle),
+        Fault::Flip(length - 3),
+        Fault::Body(b"<html><body>Please log in</body></html>"),
+        Fault::Body(b"<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>"),
+        Fault::Body(b""),
+        Fault::ContentEncoding,
+        Fault::EndlessHead,
+        Fault::EndlessInterim,
+        Fault::Escapes,
+    ]
+}
+
+#[test]
+fn a_shard_survives_each_fault_that_passes() {
+    let bytes = shard_bytes(1);
+    for tag in [Tag::Strong, Tag::Weak, Tag::None] {
+        for fault in passing_faults(bytes.len()) {
+            let place = Place::new();
+            place.server.put(PATH, &*bytes);
+            place.server.tag(PATH, tag);
+            place.server.fault(PATH, [fault.clone()]);
+            let fetched = place.fetch();
+            assert_eq!(
+                fetched.outcome,
+                Outcome::Fetched,
+                "{fault:?}, {tag:?}: {fetched:?}"
+            );
+            assert!(
+                fs::read(place.file("")).unwrap() == bytes,
+                "{fault:?}, {tag:?}"
+            );
+            for end in [".part", ".part.json"] {
+                assert!(!place.file(end).exists(), "{fault:?}, {tag:?}");
+            }
+            // One that asks again for what it has would be known by it.
+            let requests = place.server.seen().len();
+            assert!(requests <= 3, "{fault:?}, {tag:?}: {requests} requests");
+        }
+    }
+}
+
+#[test]
+fn ranges_that_are_no_good_begin_the_file_anew() {
+    let bytes = shard_bytes(1);
+    let middle = bytes.len() / 2;
+    for fault in [
+        Fault::IgnoresRange,
+        Fault::ShiftedRange,
+        Fault::WholeUnder206,
+        Fault::Status(416, None),
+    ] {
+        let place = Place::new();
+        place.server.put(PATH, &*bytes);
+        place
+            .server
+            .fault(PATH, [Fault::Cut(middle), fault.clone()]);
+        let fetched = place.fetch();
+        assert_eq!(fetched.outcome, Outcome::Fetched, "{fault:?}: {fetched:?}");
+        assert!(fs::read(place.file("")).unwrap() == bytes, "{fault:?}");
+    }
+}
+
+#[test]
+fn what_breaks_off_goes_on_where_it_broke() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    let middle = bytes.len() / 2;
+    place.server.put(PATH, &*bytes);
+    place.server.fault(PATH, [Fault::Cut(middle)]);
+    assert_eq!(place.fetch().outcome, Outcome::Fetched);
+    let seen = place.server.seen();
+    assert_eq!(seen[1].headers["range"], format!("bytes={middle}-"));
+    assert_eq!(seen[1].headers["if-range"], "\"v0\"");
+    assert!(
+        seen.iter()
+            .all(|seen| seen.headers["accept-encoding"] == "identity")
+    );
+    assert!(
+        seen.iter()
+            .all(|seen| seen.headers["user-agent"].starts_with("crawlrank/"))
+    );
+}
+
+#[test]
+fn parts_of_two_versions_are_never_put_together() {
+    let (old, new) = (shard_bytes(1), shard_bytes(2));
+    for tag in [Tag::Strong, Tag::Weak, Tag::None] {
+        let place = Place::new();
+        place.server.put(PATH, &*old);
+        place.server.put_next(PATH, &*new);
+        place.server.tag(PATH, tag);
+        place
+            .server
+            .fault(PATH, [Fault::Cut(old.len() / 2), Fault::Change]);
+        assert_eq!(place.fetch().outcome, Outcome::Fetched, "{tag:?}");
+        assert!(fs::read(place.file("")).unwrap() == new, "{tag:?}");
+    }
+}
+
+#[test]
+fn a_part_that_is_there_goes_on_at_the_last_member_that_verifies() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    place.server.put(PATH, &*bytes);
+    place.server.fault(PATH, [Fault::Cut(bytes.len() * 2 / 3)]);
+    // As after a kill: the network gave up, and what was written stays.
+    place.server.fault(PATH, vec![Fault::Reset; 40]);
+    let fetched = place.fetch();
+    assert_eq!(fetched.outcome, Outcome::Failed, "{fetched:?}");
+    assert!(place.file(".part").exists() && !place.file("").exists());
+    let mut part = fs::read(place.file(".part")).unwrap();
+    let flipped = part.len() / 2;
+    part[flipped] ^= 1;
+    fs::write(place.file(".part"), part).unwrap();
+
+    let again = Server::start();
+    again.put(PATH, &*bytes);
+    let note = fs::read_to_string(place.file(".part.json")).unwrap();
+    let note = note.replace(&place.server.url(PATH), &again.url(PATH));
+    fs::write(place.file(".part.json"), note).unwrap();
+    let shards = shard::find(&[again.url(PATH)], &place.options).unwrap();
+    let fetched = fetch_all(&shards, place.folder.path()).unwrap().remove(0);
+    assert_eq!(fetched.outcome, Outcome::Fetched);
+    assert!(fs::read(place.file("")).unwrap() == bytes);
+    let range = again.seen()[0].headers["range"].clone();
+    let start: usize = range
+        .trim_matches(|c: char| !c.is_ascii_digit())
+        .parse()
+        .unwrap();
+    assert!(start > 0 && start <= flipped, "{start} of {flipped}");
+    assert!(
+        bytes[start..].starts_with(&[0x1f, 0x8b, 8]),
+        "no member begins at {start}"
+    );
+    assert_eq!(again.seen().len(), 1);
+}
+
+#[test]
+fn a_file_that_is_there_is_not_asked_for() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    place.server.put(PATH, &*bytes);
+    assert_eq!(place.fetch().outcome, Outcome::Fetched);
+    place.server.forget();
+    assert_eq!(place.fetch().outcome, Outcome::Present);
+    assert!(place.server.seen().is_empty());
+}
+
+#[test]
+fn what_stays_wrong_is_never_complete() {
+    let bytes = shard_bytes(1);
+    let middle = bytes.len() / 2;
+    for (fault, outcome) in [
+        (Fault::Status(404, None), Outcome::Missing),
+        (Fault::Status(401, None), Outcome::Failed),
+        (Fault::Status(500, None), Outcome::Failed),
+        (Fault::Status(503, None), Outcome::Failed),
+        (Fault::Flip(middle), Outcome::Damaged),
+        (Fault::Body(b"<html>"), Outcome::Failed),
+        (Fault::Body(b""), Outcome::Failed),
+        (Fault::Reset, Outcome::Failed),
+        (Fault::Cut(0), Outcome::Failed),
+        (Fault::Length("300"), Outcome::Damaged),
+        (Fault::NoLength(Some(0)), Outcome::Failed),
+        (Fault::TwoLengths, Outcome::Failed),
+    ] {
+        let place = Place::new();
+        place.server.put(PATH, &*bytes);
+        place.server.fault(PATH, vec![fault.clone(); 100]);
+        let fetched = place.fetch();
+        assert_eq!(fetched.outcome, outcome, "{fault:?}: {fetched:?}");
+        assert!(
+            fetched.reason.is_some() && !place.file("").exists(),
+            "{fault:?}"
+        );
+        assert!(
+            place.server.seen().len() <= 31,
+            "{fault:?}: {}",
+            place.server.seen().len()
+        );
+    }
+}
+
+#[test]
+fn a_server_that_says_when_is_not_asked_earlier() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    let other = "/crawl-data/y.warc.wat.gz";
+    for path in [PATH, other] {
+        place.server.put(path, &*bytes);
+    }
+    place.server.fault(PATH, [Fault::Status(503, Some("1"))]);
+    let urls = [PATH, other].map(|path| place.server.url(path));
+    let shards = shard::find(&urls, &place.options).unwrap();
+    fetch_all(&shards, place.folder.path()).unwrap();
+    let seen = place.server.seen();
+    let refused = seen.iter().position(|seen| seen.path == PATH).unwrap();
+    let again = seen.iter().rposition(|seen| seen.path == PATH).unwrap();
+    assert!(again > refused);
+    assert!(seen[again].at - seen[refused].at >= Duration::from_millis(990));
+}
+
+#[test]
+fn a_server_that_forbids_is_asked_once_more_and_then_left_alone() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    place.server.put(PATH, &*bytes);
+    place.server.fault(PATH, vec![Fault::Status(403, None); 9]);
+    let error = place.try_fetch().unwrap_err();
+    assert_eq!((error.exit(), error.code()), (Exit::Network, "E-BLOCKED"));
+    let seen = place.server.seen();
+    assert_eq!(seen.len(), 2);
+    assert!(seen[1].at - seen[0].at >= Duration::from_millis(50));
+}
+
+#[test]
+fn redirects_lead_to_no_other_host_and_into_no_private_network() {
+    let (bytes, canary) = (shard_bytes(1), Server::start());
+    canary.put(PATH, &*bytes);
+    for to in [
+        canary.url(PATH),
+        canary.url(PATH).replace("127.0.0.1", "localhost"),
+        canary.url(PATH).replace("http:", "https:"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+        "http://[::1]:1/".to_owned(),
+        "http://2130706433/".to_owned(),
+        "file:///etc/passwd".to_owned(),
+        "ftp://127.0.0.1/".to_owned(),
+        "data:text/plain,x".to_owned(),
+    ] {
+        let place = Place::new();
+        place.server.put(PATH, &*bytes);
+        place
+            .server
+            .fault(PATH, vec![Fault::Redirect(to.clone()); 9]);
+        let error = place.try_fetch().unwrap_err();
+        assert_eq!(
+            (error.exit(), error.code()),
+            (Exit::Network, "E-REDIRECT"),
+            "{to}"
+        );
+        assert_eq!(place.server.seen().len(), 1, "{to}");
+    }
+    // A host that the user allowed is still no private address that the user named.
+    let place = Place::new();
+    place.server.put(PATH, &*bytes);
+    let to = canary.url(PATH).replace("127.0.0.1", "localhost");
+    place.server.fault(PATH, vec![Fault::Redirect(to); 9]);
+    let network = quick_network(NetworkOptions {
+        allowed_hosts: BTreeSet::from(["localhost".to_owned()]),
+        ..NetworkOptions::default()
+    });
+    let shards = shard::find(&[place.server.url(PATH)], &find_options(network)).unwrap();
+    let error = fetch_all(&shards, place.folder.path()).unwrap_err();
+    assert_eq!(error.code(), "E-REDIRECT");
+    assert!(canary.seen().is_empty());
+}
+
+#[test]
+fn redirects_on_the_same_server_are_followed_and_end() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    let moved = "/moved/x.warc.wat.gz";
+    place.server.put(PATH, &*bytes);
+    place.server.put(moved, &*bytes);
+    place
+        .server
+        .fault(PATH, [Fault::Redirect(moved.to_owned())]);
+    assert_eq!(place.fetch().outcome, Outcome::Fetched);
+
+    let place = Place::new();
+    place.server.put(PATH, &*bytes);
+    place
+        .server
+        .fault(PATH, vec![Fault::Redirect(PATH.to_owned()); 1000]);
+    assert_eq!(place.fetch().outcome, Outcome::Failed);
+    assert!(place.server.seen().len() <= 60);
+}
+
+#[test]
+fn forty_random_schedules_end_with_the_right_files() {
+    let files: Vec<(String, Vec<u8>)> = (0..4)
+        .map(|seed| (format!("/a/{seed}.warc.wat.gz"), shard_bytes(seed)))
+        .collect();
+    for seed in 0..40 {
+        let mut dice = ChaCha8Rng::seed_from_u64(seed);
+        let place = Place::new();
+        let mut faults = 0;
+        for (path, bytes) in &files {
+            place.server.put(path, &**bytes);
+            let tags = [Tag::Strong, Tag::Strong, Tag::Weak, Tag::None];
+            place
+                .server
+                .tag(path, tags[dice.next_u32() as usize % tags.len()]);
+            // Forbidden twice in a row is a verdict, which has a test of its own; waiting for stalls takes long.
+            let mut all = passing_faults(bytes.len());
+            all.retain(|fault| {
+                !matches!(
+                    fault,
+                    Fault::Status(403, _) | Fault::Stall(_) | Fault::EndlessInterim
+                )
+            });
+            while dice.next_u32() % 10 < 4 && faults < 100 {
+                let fault = all[dice.next_u32() as usize % all.len()].clone();
+                faults += 1;
+                place.server.fault(path, [fault]);
+            }
+        }
+        let urls: Vec<String> = files
+            .iter()
+            .map(|(path, _)| place.server.url(path))
+            .collect();
+        let shards = shard::find(&urls, &place.options).unwrap();
+        let fetched = fetch_all(&shards, place.folder.path()).unwrap();
+        for (account, (path, bytes)) in fetched.iter().zip(&files) {
+            assert_eq!(
+                account.outcome,
+                Outcome::Fetched,
+                "seed {seed}, {path}: {account:?}"
+            );
+            let file = place.folder.path().join(path.trim_start_matches("/a/"));
+            assert!(fs::read(file).unwrap() == *bytes, "seed {seed}, {path}");
+        }
+        let (requests, allowed) = (place.server.seen().len(), (faults + files.len()) * 3 / 2);
+        assert!(
+            requests <= allowed,
+            "seed {seed}: {requests} of {allowed} requests"
+        );
+    }
+}
+
+#[test]
+fn a_list_names_files_below_its_base_and_nowhere_else() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    let list = "/crawl-data/CC-MAIN-2026-39/wat.paths.gz";
+    let gzipped = |text: &str| {
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gz, text.as_bytes()).unwrap();
+        gz.finish().unwrap()
+    };
+    place.server.put("/crawl-data/a/1.warc.wat.gz", &*bytes);
+    place.server.put("/crawl-data/a/2.warc.wat.gz", &*bytes);
+    place.server.put(
+        list,
+        gzipped("crawl-data/a/1.warc.wat.gz\ncrawl-data/a/2.warc.wat.gz\n"),
+    );
+    let options = FindOptions {
+        all: true,
+        base_url: Some(place.server.url("/").parse().unwrap()),
+        ..place.options.clone()
+    };
+    // Without a limit only whoever says so gets all.
+    let guarded = FindOptions {
+        all: false,
+        ..options.clone()
+    };
+    let url = place.server.url(list);
+    assert_eq!(
+        shard::find(&[&*url], &guarded).unwrap_err().exit(),
+        Exit::Usage
+    );
+    let limited = FindOptions {
+        limit: Some(1),
+        ..guarded.clone()
+    };
+    assert_eq!(shard::find(&[&*url], &limited).unwrap().len(), 1);
+    // By the list's address, by the crawl's name, and by a list that is here.
+    let here = place.folder.path().join("here.paths");
+    fs::write(
+        &here,
+        "crawl-data/a/1.warc.wat.gz\ncrawl-data/a/2.warc.wat.gz\n",
+    )
+    .unwrap();
+    for input in [
+        url.as_str(),
+        "CC-MAIN-2026-39",
+        "2026-39",
+        here.to_str().unwrap(),
+    ] {
+        let shards = shard::find(&[input], &options).unwrap();
+        let names: Vec<&str> = shards.iter().map(|shard| shard.name.as_str()).collect();
+        assert_eq!(names, ["1.warc.wat.gz", "2.warc.wat.gz"], "{input}");
+    }
+    let shards = shard::find(&[&*url], &options).unwrap();
+    let out = place.folder.path().join("out");
+    fetch_all(&shards, &out).unwrap();
+    assert!(fs::read(out.join("crawl-data/a/2.warc.wat.gz")).unwrap() == bytes);
+
+    for line in [
+        "../secret",
+        "/etc/passwd",
+        "http://169.254.169.254/latest",
+        "a\\..\\b",
+        "a/\u{1b}[31m",
+    ] {
+        place.server.put(list, gzipped(line));
+        let error = shard::find(&[&*url], &options).unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage, "{line}: {error}");
+    }
+    place.server.put(list, b"<html>sign in</html>".to_vec());
+    assert!(shard::find(&[&*url], &options).is_err());
+}
+
+#[test]
+fn a_stop_on_request_does_not_wait_for_a_server() {
+    let (bytes, server) = (shard_bytes(1), Server::start());
+    server.put(PATH, &*bytes);
+    server.fault(PATH, [Fault::Stall(100)]);
+    let folder = tempfile::tempdir().unwrap();
+    // With the patience of every day.
+    let shards = shard::find(&[server.url(PATH)], &FindOptions::local(None)).unwrap();
+    let interrupt = Interrupt::default();
+    let started = std::time::Instant::now();
+    let error = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(200));
+            interrupt.request();
+        });
+        fetch(&FetchJob {
+            shards: &shards,
+            out: folder.path(),
+            reader: Default::default(),
+            interrupt: &interrupt,
+            progress: Show::Nothing,
+            connections: 1,
+        })
+        .unwrap_err()
+    });
+    assert_eq!(error.exit(), Exit::Interrupted);
+    assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(folder.path().join("x.warc.wat.gz.part").exists());
+}
