@@ -13,6 +13,7 @@
 //! | export | graphs, ranks, parts | `tables/` |
 
 pub mod accounts;
+pub mod blocks;
 pub mod cli;
 pub mod commands;
 pub mod error;

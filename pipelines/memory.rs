@@ -8,7 +8,7 @@ use crate::error::{Error, Exit, Result};
 pub const SMALLEST_BUDGET: u64 = 128 << 20;
 
 /// What a worker's reader may need beside its builder and the largest record.
-const READER_BYTES: u64 = 8 << 20;
+const READER_BYTES: u64 = 12 << 20;
 
 /// What a worker's builder works well with.
 const BUILDER_BYTES: u64 = 24 << 20;
@@ -60,6 +60,8 @@ pub fn check(budget: u64) -> Result<u64> {
 pub struct WorkerShare {
     /// Workers that fit, at most one a thread.
     pub workers: usize,
+    /// Threads that read each worker's shard.
+    pub threads: usize,
     /// Bytes that the builders of one worker may use.
     pub builder_bytes: usize,
 }
@@ -68,13 +70,28 @@ impl WorkerShare {
     /// Shares `budget` between at most `threads` workers, who meet records of up to `record_bytes`.
     pub fn of(budget: u64, threads: usize, record_bytes: u64) -> Self {
         let reader_bytes = READER_BYTES.saturating_add(record_bytes);
-        let each = reader_bytes.saturating_add(BUILDER_BYTES);
-        let fit = (budget / each).clamp(1, threads.max(1) as u64);
+        let smallest = reader_bytes.saturating_add(BUILDER_BYTES);
+        let workers = (budget / smallest).clamp(1, threads.max(1) as u64) as usize;
+        Self::of_shards(budget, workers, workers, record_bytes)
+    }
+
+    /// Shares `budget` between at most `threads` threads, who meet records of up to `record_bytes`: a worker for each of the shards, and several threads
+    /// for a worker where shards are fewer than threads.
+    pub fn of_shards(budget: u64, shards: usize, threads: usize, record_bytes: u64) -> Self {
+        let reader_bytes = READER_BYTES.saturating_add(record_bytes);
+        let smallest = reader_bytes.saturating_add(BUILDER_BYTES);
+        let most_workers = threads.min(shards).max(1) as u64;
+        let workers = (budget / smallest).clamp(1, most_workers);
+        let each = budget / workers;
+        let most_threads = (threads as u64 / workers).max(1);
+        let readers = each.saturating_sub(BUILDER_BYTES) / reader_bytes;
+        let readers = readers.clamp(1, most_threads);
         // Beyond 1 GiB a builder gains nothing: a part is a few shards.
-        let rest = (budget / fit).saturating_sub(reader_bytes);
+        let rest = each.saturating_sub(readers.saturating_mul(reader_bytes));
         let builder_bytes = rest.clamp(BUILDER_BYTES, 1 << 30);
         WorkerShare {
-            workers: fit as usize,
+            workers: workers as usize,
+            threads: readers as usize,
             builder_bytes: builder_bytes as usize,
         }
     }
@@ -83,6 +100,19 @@ impl WorkerShare {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_without_a_shard_help_with_one() {
+        let share = |memory: u64, shards, threads| {
+            let share = WorkerShare::of_shards(memory, shards, threads, 64 << 20);
+            (share.workers, share.threads)
+        };
+        assert_eq!(share(16 << 30, 1, 8), (1, 8));
+        assert_eq!(share(16 << 30, 3, 8), (3, 2));
+        assert_eq!(share(16 << 30, 9, 8), (8, 1));
+        assert_eq!(share(SMALLEST_BUDGET, 1, 8), (1, 1));
+        assert_eq!(share(200 << 20, 1, 8), (1, 2));
+    }
 
     #[test]
     fn workers_shrink_to_fit() {

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crawlrank_graph::{BuilderOptions, GraphBuilder, MergeOptions};
-use crawlrank_links::{LinkFilter, Page};
-use crawlrank_warc::{Reader, Record};
+use crawlrank_warc::Record;
 
 use super::Job;
+use super::pages::{FoundPages, PageReader};
 use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
+use crate::blocks::read_blocks;
 use crate::error::{self, Error, Result};
-use crate::links::record::{Parsed, parse_page};
 use crate::manifest::Finished;
 use crate::memory::WorkerShare;
 use crate::queue::{SHARDS_PER_PART, Unread};
@@ -27,11 +27,15 @@ use crate::shard::{Attempt, Shard, Watched};
 /// Reads all shards that no committed part covers, and sums up all that do.
 pub fn extract(job: &Job) -> Result<Outcome> {
     if let Some(unread) = Unread::of(job.commits, job.shards, "extract", job.progress)? {
-        let workers = job.threads.min(unread.queue.len());
-        let share = WorkerShare::of(job.memory, workers, job.recipe.max_record.0);
-        unread.queue.work(share.workers, || {
-            Worker::new(job, &unread, share.builder_bytes)?.work()
-        })?;
+        let share = WorkerShare::of_shards(
+            job.memory,
+            unread.queue.len(),
+            job.threads,
+            job.recipe.max_record.0,
+        );
+        unread
+            .queue
+            .work(share.workers, || Worker::new(job, &unread, share)?.work())?;
     }
     outcome(job)
 }
@@ -48,15 +52,15 @@ pub fn outcome(job: &Job) -> Result<Outcome> {
 struct Worker<'a> {
     job: &'a Job<'a>,
     unread: &'a Unread,
-    filter: LinkFilter,
     levels: Vec<Level>,
     builder_bytes: usize,
-    page: Page,
+    /// One for each thread that reads a shard.
+    pages: Vec<PageReader>,
     record: Record,
 }
 
 impl<'a> Worker<'a> {
-    fn new(job: &'a Job<'a>, unread: &'a Unread, builder_bytes: usize) -> Result<Self> {
+    fn new(job: &'a Job<'a>, unread: &'a Unread, share: WorkerShare) -> Result<Self> {
         // Domains are folded from hosts later.
         let levels: Vec<Level> = job
             .recipe
@@ -68,10 +72,9 @@ impl<'a> Worker<'a> {
         Ok(Worker {
             job,
             unread,
-            filter: job.recipe.link_filter()?,
-            builder_bytes: builder_bytes / levels.len().max(1),
+            builder_bytes: share.builder_bytes / levels.len().max(1),
+            pages: page_readers(job, &levels, share.threads)?,
             levels,
-            page: Page::new(job.recipe.link_options()),
             record: Record::default(),
         })
     }
@@ -144,7 +147,7 @@ impl<'a> Worker<'a> {
             Err(error) => error,
         };
         // A panic may have left them half made.
-        self.page = Page::new(self.job.recipe.link_options());
+        self.pages = page_readers(self.job, &self.levels, self.pages.len())?;
         self.record = Record::default();
         run::remove(graphs)?;
         accounts.forget()?;
@@ -174,21 +177,30 @@ impl<'a> Worker<'a> {
             })
             .collect::<Result<Vec<_>>>()?;
         let mut found = ShardRow::default();
-        let mut reader = Reader::with_options(input, self.job.recipe.reader_options());
+        let refused = |e| match self.job.interrupt.check() {
+            Err(stopped) => stopped,
+            Ok(()) => error::refused(&shard.path, &e),
+        };
+        let mut reader = read_blocks(
+            input,
+            &self.job.recipe.reader_options(),
+            &mut self.pages,
+            PageReader::read,
+            |mut pages: FoundPages| pages.move_to(&mut builders, &mut found),
+            refused,
+        )?;
+        let mut pages = FoundPages::default();
         loop {
             let more = reader.read_record(&mut self.record);
             for fault in reader.take_faults() {
                 attempt.look_at(shard, &fault)?;
                 accounts.fault(&FaultRow::new(shard, &fault))?;
             }
-            let more = more.map_err(|e| match self.job.interrupt.check() {
-                Err(stopped) => stopped,
-                Ok(()) => error::refused(&shard.path, &e),
-            });
-            if !more? {
+            if !more.map_err(refused)? {
                 break;
             }
-            self.read_page(&mut builders, &mut found)?;
+            self.pages[0].read(&self.record, &mut pages);
+            pages.move_to(&mut builders, &mut found)?;
         }
         let totals = reader.totals();
         shard.check_length(totals.bytes)?;
@@ -217,62 +229,12 @@ impl<'a> Worker<'a> {
         self.job.pool.install(merge)?;
         Ok(())
     }
-
-    /// Adds the page that the record holds, if any, to the graphs and the account.
-    fn read_page(
-        &mut self,
-        builders: &mut [(Level, GraphBuilder)],
-        row: &mut ShardRow,
-    ) -> Result<()> {
-        match parse_page(&mut self.page, &self.record, self.job.recipe.kind) {
-            Ok(Parsed::Page) => {}
-            Ok(Parsed::PageWithoutLinks(reason)) => row.skip(reason, 1),
-            Ok(Parsed::Other) => return Ok(()),
-            Err(reason) => {
-                row.skip(reason.as_str(), 1);
-                return Ok(());
-            }
-        }
-        row.pages += 1;
-        row.links += self.page.num_links();
-        for (at, (level, builder)) in builders.iter_mut().enumerate() {
-            let pairs = add_page(&mut self.page, *level, &self.filter, builder)?;
-            // The account is that of the first level, so that it does not depend on which others are built.
-            if at == 0 {
-                row.edges += pairs;
-                for (reason, count) in self.page.skipped() {
-                    row.skip(reason.as_str(), count);
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Adds a page and its targets at one level; returns how many targets it has there.
-fn add_page(
-    page: &mut Page,
-    level: Level,
-    filter: &LinkFilter,
-    builder: &mut GraphBuilder,
-) -> Result<u64> {
-    let (source, level) = match level {
-        Level::Page => (page.page_key(), crawlrank_links::Level::Page),
-        _ => (page.host(), crawlrank_links::Level::Host),
-    };
-    let Some(source) = source.map(str::to_owned) else {
-        return Ok(0);
-    };
-    builder.node(source.as_bytes(), 1)?;
-    let (mut pairs, mut result) = (0, Ok(()));
-    page.for_each_target(level, filter, &mut |target| {
-        if result.is_ok() {
-            result = builder.edge(source.as_bytes(), target.as_bytes(), 1);
-            pairs += 1;
-        }
-    });
-    result?;
-    Ok(pairs)
+fn page_readers(job: &Job, levels: &[Level], threads: usize) -> Result<Vec<PageReader>> {
+    (0..threads)
+        .map(|_| PageReader::new(job.recipe, levels))
+        .collect()
 }
 
 /// A part in the making.

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod export;
 pub mod extract;
+mod pages;
 pub mod rank;
 
 use std::path::PathBuf;

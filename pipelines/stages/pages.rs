@@ -1,0 +1,132 @@
+//! Records to the names that nodes and edges are made of: work that threads share without knowing of one another.
+
+use crawlrank_graph::GraphBuilder;
+use crawlrank_links::{LinkFilter, Page};
+use crawlrank_warc::Record;
+
+use crate::accounts::ShardRow;
+use crate::error::Result;
+use crate::links::record::{Parsed, parse_page};
+use crate::recipe::{Kind, Level, Recipe};
+
+/// Reads the pages of records, one after the other; each thread has its own.
+pub(super) struct PageReader {
+    page: Page,
+    kind: Kind,
+    filter: LinkFilter,
+    levels: Vec<Level>,
+}
+
+/// What the pages of some records gave, in their order. Reused: [`FoundPages::move_to`] empties it.
+#[derive(Default)]
+pub(super) struct FoundPages {
+    /// Pages, links, edges, and what was left out.
+    counts: ShardRow,
+    /// For each page and level a node with its targets.
+    nodes: Vec<FoundNode>,
+    /// Names of nodes, each followed by those of its targets.
+    names: String,
+    /// Where each name ends.
+    ends: Vec<usize>,
+}
+
+struct FoundNode {
+    /// Place in the list of levels.
+    level: usize,
+    num_targets: u64,
+}
+
+impl PageReader {
+    /// Reads what `recipe` asks for.
+    pub(super) fn new(recipe: &Recipe, levels: &[Level]) -> Result<Self> {
+        Ok(PageReader {
+            page: Page::new(recipe.link_options()),
+            kind: recipe.kind,
+            filter: recipe.link_filter()?,
+            levels: levels.to_vec(),
+        })
+    }
+
+    /// Adds the page that the record holds, if any.
+    pub(super) fn read(&mut self, record: &Record, found: &mut FoundPages) {
+        let counts = &mut found.counts;
+        match parse_page(&mut self.page, record, self.kind) {
+            Ok(Parsed::Page) => {}
+            Ok(Parsed::PageWithoutLinks(reason)) => counts.skip(reason, 1),
+            Ok(Parsed::Other) => return,
+            Err(reason) => return counts.skip(reason.as_str(), 1),
+        }
+        counts.pages += 1;
+        counts.links += self.page.num_links();
+        for at in 0..self.levels.len() {
+            let num_targets = self.read_level(at, found);
+            // The account is that of the first level, so that it does not depend on which others are built.
+            if at == 0 {
+                found.counts.edges += num_targets;
+                for (reason, count) in self.page.skipped() {
+                    found.counts.skip(reason.as_str(), count);
+                }
+            }
+        }
+    }
+
+    /// Adds the page's node at one level with its targets, and returns their number.
+    fn read_level(&mut self, level: usize, found: &mut FoundPages) -> u64 {
+        let (source, of) = match self.levels[level] {
+            Level::Page => (self.page.page_key(), crawlrank_links::Level::Page),
+            _ => (self.page.host(), crawlrank_links::Level::Host),
+        };
+        let Some(source) = source else {
+            return 0;
+        };
+        found.push_name(source);
+        let mut num_targets = 0;
+        self.page.for_each_target(of, &self.filter, &mut |target| {
+            found.push_name(target);
+            num_targets += 1;
+        });
+        found.nodes.push(FoundNode { level, num_targets });
+        num_targets
+    }
+}
+
+impl FoundPages {
+    fn push_name(&mut self, name: &str) {
+        self.names.push_str(name);
+        self.ends.push(self.names.len());
+    }
+
+    /// Hands all over to the graphs and the account of a shard.
+    pub(super) fn move_to(
+        &mut self,
+        builders: &mut [(Level, GraphBuilder)],
+        row: &mut ShardRow,
+    ) -> Result<()> {
+        let mut start = 0;
+        let mut names = self.ends.iter().map(|&end| {
+            let name = &self.names.as_bytes()[start..end];
+            start = end;
+            name
+        });
+        let mut next_name = || names.next().expect("a name for each node and target");
+        for node in &self.nodes {
+            let (_, builder) = &mut builders[node.level];
+            let source = next_name();
+            builder.node(source, 1)?;
+            for _ in 0..node.num_targets {
+                builder.edge(source, next_name(), 1)?;
+            }
+        }
+        row.pages += self.counts.pages;
+        row.links += self.counts.links;
+        row.edges += self.counts.edges;
+        for (reason, &count) in &self.counts.skipped {
+            row.skip(reason, count);
+        }
+        self.counts = ShardRow::default();
+        self.nodes.clear();
+        self.names.clear();
+        self.ends.clear();
+        Ok(())
+    }
+}
