@@ -1,18 +1,19 @@
 //! How close reading records and extracting host pairs come to the bound: libdeflate alone over the same shard.
 //!
-//! One core, CPU time, medians of interleaved rounds. Input: the WAT named by `CRAWLRANK_BENCH_WAT`, else real pages
+//! One core, CPU time, medians of interleaved rounds; then two threads on the one shard, wall time, the best round of each. Input: the WAT named by `CRAWLRANK_BENCH_WAT`, else real pages
 //! from `../shared/data` repeated, else a shard made by `synth`. Run it by `cargo bench --bench extract`.
 
 use std::collections::HashSet;
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crawlrank::blocks::read_blocks;
 use crawlrank::synth::{self, SynthOptions};
 use crawlrank_graph::{BuilderOptions, GraphBuilder};
 use crawlrank_links::{Level, LinkFilter, Options, Page, Profile};
-use crawlrank_warc::{Reader, Record, RecordType};
+use crawlrank_warc::{Error, Reader, ReaderOptions, Record, RecordType};
 
 const ROUNDS: usize = 5;
 /// Times the real pages are repeated: 8 times 7.5 MB.
@@ -78,6 +79,67 @@ fn main() {
             plain as f64 / 1e6 / seconds,
             bound / seconds
         );
+    }
+    in_threads(&bytes);
+}
+
+/// One shard and two threads, beside one.
+fn in_threads(bytes: &[u8]) {
+    println!("\n| one shard, wall time | one thread | two threads | times as fast |");
+    println!("|---|---|---|---|");
+    let ways: [(&str, fn(&mut Page, &Record, &mut u64)); 2] = [
+        ("every block", |_, record, sum| {
+            *sum += record.block().len() as u64;
+        }),
+        ("host pairs, profile cc", |page, record, sum| {
+            if record.record_type() == RecordType::Metadata
+                && page.parse_wat(record.block()) == Ok(true)
+            {
+                page.for_each_target(Level::Host, &LinkFilter::default(), &mut |target| {
+                    black_box(target);
+                    *sum += 1;
+                });
+            }
+        }),
+    ];
+    for (name, read) in ways {
+        let mut best = [Duration::MAX; 2];
+        for _ in 0..ROUNDS {
+            let mut sums = [0; 2];
+            for threads in [1, 2] {
+                let start = Instant::now();
+                sums[threads - 1] = read_with(bytes, threads, read);
+                best[threads - 1] = best[threads - 1].min(start.elapsed());
+            }
+            assert_eq!(sums[0], sums[1], "{name}");
+        }
+        let [one, two] = best.map(|time| time.as_secs_f64());
+        println!("| {name} | {one:.3} s | {two:.3} s | {:.2} |", one / two);
+    }
+}
+
+fn read_with(bytes: &[u8], threads: usize, read: fn(&mut Page, &Record, &mut u64)) -> u64 {
+    let new_page = |_| Page::new(page_options(Profile::Cc));
+    let mut pages: Vec<Page> = (0..threads).map(new_page).collect();
+    let (options, mut sum) = (ReaderOptions::default(), 0);
+    let add = |found: u64| {
+        sum += found;
+        Ok::<(), Error>(())
+    };
+    let mut rest = read_blocks(bytes, &options, &mut pages, read, add, |error| error)
+        .expect("the input is a shard");
+    let mut record = Record::default();
+    while rest.read_record(&mut record).expect("the input is a shard") {
+        read(&mut pages[0], &record, &mut sum);
+    }
+    sum
+}
+
+fn page_options(profile: Profile) -> Options {
+    Options {
+        profile,
+        max_text_bytes: 0, // as a run, which has no use for texts
+        ..Options::default()
     }
 }
 
@@ -162,11 +224,7 @@ fn read_records(bytes: &[u8]) -> u64 {
 fn each_page(bytes: &[u8], profile: Profile, mut each: impl FnMut(&mut Page)) {
     let mut reader = Reader::new(bytes);
     let mut record = Record::default();
-    let mut page = Page::new(Options {
-        profile,
-        max_text_bytes: 0, // as a run, which has no use for texts
-        ..Options::default()
-    });
+    let mut page = Page::new(page_options(profile));
     while reader
         .read_record(&mut record)
         .expect("the input is a shard")

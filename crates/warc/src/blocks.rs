@@ -92,6 +92,7 @@ impl<R: Read> Blocks<R> {
 
     fn fill(&mut self) -> Result<(), Error> {
         let wanted = self.block_bytes.saturating_sub(self.bytes.len()) as u64;
+        self.bytes.reserve_exact(wanted as usize);
         let mut input = self.input.by_ref().take(wanted);
         if let Err(source) = input.read_to_end(&mut self.bytes) {
             let offset = self.offset + self.bytes.len() as u64;
