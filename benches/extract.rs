@@ -83,11 +83,14 @@ fn main() {
     in_threads(&bytes);
 }
 
+/// What a thread does with a record: it adds to a sum.
+type ReadRecord = fn(&mut Page, &Record, &mut u64);
+
 /// One shard and two threads, beside one.
 fn in_threads(bytes: &[u8]) {
     println!("\n| one shard, wall time | one thread | two threads | times as fast |");
     println!("|---|---|---|---|");
-    let ways: [(&str, fn(&mut Page, &Record, &mut u64)); 2] = [
+    let ways: [(&str, ReadRecord); 2] = [
         ("every block", |_, record, sum| {
             *sum += record.block().len() as u64;
         }),
@@ -118,7 +121,7 @@ fn in_threads(bytes: &[u8]) {
     }
 }
 
-fn read_with(bytes: &[u8], threads: usize, read: fn(&mut Page, &Record, &mut u64)) -> u64 {
+fn read_with(bytes: &[u8], threads: usize, read: ReadRecord) -> u64 {
     let new_page = |_| Page::new(page_options(Profile::Cc));
     let mut pages: Vec<Page> = (0..threads).map(new_page).collect();
     let (options, mut sum) = (ReaderOptions::default(), 0);
