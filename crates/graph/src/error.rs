@@ -103,6 +103,12 @@ pub enum Error {
         /// Node id of the target.
         target_id: u32,
     },
+    /// The pages of one node do not add up within 64 bits.
+    #[error("the pages of the node `{name}` exceed 18446744073709551615")]
+    NodePagesOverflow {
+        /// The node's name.
+        name: String,
+    },
     /// The memory for a result could not be had.
     #[error(
         "{what} needs {needed} bytes of memory, which could not be allocated; use a machine with more or a larger limit"
