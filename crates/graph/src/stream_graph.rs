@@ -216,7 +216,7 @@ impl AnyGraph {
     /// Returns the number of outgoing edges of each node.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Corrupt`], [`Error::Memory`] from a stream.
+    /// [`Error::Io`], [`Error::Corrupt`] from a stream.
     pub fn out_degrees(&self) -> Result<NodeDegrees<'_>, Error> {
         Ok(match self {
             AnyGraph::Arrays(graph) => NodeDegrees::Listed(graph.outgoing()),
@@ -227,7 +227,7 @@ impl AnyGraph {
     /// Returns the number of incoming edges of each node; of a stream it reads all.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Corrupt`], [`Error::Memory`] from a stream.
+    /// [`Error::Io`], [`Error::Corrupt`] from a stream.
     pub fn in_degrees(&self) -> Result<NodeDegrees<'_>, Error> {
         Ok(match self {
             AnyGraph::Arrays(graph) => NodeDegrees::Listed(graph.incoming()),
