@@ -139,6 +139,17 @@ fn the_error_of_the_first_chunk_is_told_and_its_edges_are_left_out() {
     assert_eq!((graph.num_nodes(), graph.num_edges()), (2, 1));
 }
 
+#[test]
+fn pages_of_a_node_beyond_64_bits_are_an_error_with_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut builder = GraphBuilder::new(dir.path(), BuilderOptions::default()).unwrap();
+    builder.node(b"com.example", u64::MAX).unwrap();
+    builder.node(b"com.example", 1).unwrap();
+    let error = builder.finish(&dir.path().join("graph")).unwrap_err();
+    let expected = "the pages of the node `com.example` exceed 18446744073709551615";
+    assert_eq!(error.to_string(), expected);
+}
+
 fn start(dir: &Path) -> (GraphBuilder, Start) {
     let options = options((4 << 20) + (200 << 10), false);
     GraphBuilder::resume(&dir.join("work"), "edges of this test", options).unwrap()
