@@ -29,7 +29,7 @@ const MAX_FAILURES: u32 = 10;
 const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// Times that a file is begun anew, before it is given up.
-pub const MAX_RESTARTS: u32 = 10;
+pub const MAX_RESTARTS: u32 = 5;
 
 /// Times that bytes which do not verify are asked for, before the server's own copy counts as damaged.
 pub const MAX_DAMAGED: u32 = 3;
@@ -98,7 +98,7 @@ pub struct Download {
     progress: u64,
     /// Answers 403 for this file.
     forbidden: u32,
-    /// Bodies that began as no shard does.
+    /// Bodies that were empty, or began as no shard does.
     odd_beginnings: u32,
     messages: Option<Receiver<Message>>,
     /// Bytes of the answer that were given before.
@@ -354,7 +354,6 @@ impl Download {
             let found = format!("more than {MAX_FILE_BYTES} bytes, as no shard has");
             return Err(Error::new(Exit::Refused, "E-LENGTH", found).at(shown(&self.url)));
         }
-        // After some attempts the reader of shards may say what it is.
         if self.is_shard
             && self.position == 0
             && self.odd_beginnings + 1 < MAX_DAMAGED
@@ -376,7 +375,13 @@ impl Download {
     fn end(&mut self, is_framed: bool) -> Result<()> {
         self.messages = None;
         if self.position == 0 {
-            return self.failed("the body is empty");
+            self.odd_beginnings += 1;
+            // After some attempts the reader of shards may say what it is.
+            self.is_ended = self.is_shard && self.odd_beginnings >= MAX_DAMAGED;
+            return match self.is_ended {
+                true => Ok(()),
+                false => self.failed("the body is empty"),
+            };
         }
         match self.total {
             Some(total) if self.position == total => self.is_ended = true,

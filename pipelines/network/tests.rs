@@ -295,11 +295,11 @@ fn what_stays_wrong_is_never_complete() {
         (Fault::Status(503, None), Ending::Failed),
         (Fault::Flip(middle), Ending::Damaged),
         (Fault::Body(b"<html>"), Ending::Refused),
-        (Fault::Body(b""), Ending::Failed),
+        (Fault::Body(b""), Ending::Refused),
         (Fault::Reset, Ending::Failed),
         (Fault::Cut(0), Ending::Failed),
         (Fault::Length("300"), Ending::Damaged),
-        (Fault::NoLength(Some(0)), Ending::Failed),
+        (Fault::NoLength(Some(0)), Ending::Refused),
         (Fault::TwoLengths, Ending::Failed),
     ] {
         let place = Place::new();

@@ -212,12 +212,17 @@ fn a_refused_shard_leaves_by_4_and_the_others_are_checked() {
 fn a_wrong_path_is_found_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let good = file(&folder, "good.warc", record("http://a.example/", "one"));
-    for wrong in [folder.path().join("none.warc"), folder.path().to_owned()] {
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    for wrong in [folder.path().join("none.warc"), empty] {
         for command in ["ls", "check"] {
             let ran = crawlrank(["warc", command, text(&good), text(&wrong)]);
             assert_eq!((ran.code, ran.stdout.len()), (2, 0), "{}", ran.stderr);
         }
     }
+    // A folder stands for the shards in it.
+    let checked = rows(["warc", "check", text(folder.path())]);
+    assert_eq!(column(&checked, "shard"), [text(&good)]);
 }
 
 #[test]
