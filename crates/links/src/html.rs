@@ -271,13 +271,18 @@ impl HtmlReader<'_> {
     }
 }
 
-/// Returns an attribute's value with its character references decoded.
+/// Returns an attribute's value as a browser sees it: character references decoded, and U+FFFD for each NUL.
 fn value_of<'a>(tag: &Tag<'a>, attribute: Attribute) -> Option<Cow<'a, [u8]>> {
     let value = tag.get(attribute)?;
-    Some(match memchr::memchr(b'&', value) {
-        Some(_) => htmlize::unescape_bytes_in(value, Context::Attribute),
-        None => Cow::Borrowed(value),
-    })
+    if memchr::memchr2(b'&', 0, value).is_none() {
+        return Some(Cow::Borrowed(value));
+    }
+    let pieces: Vec<&[u8]> = value.split(|byte| *byte == 0).collect();
+    let value = match pieces.as_slice() {
+        [_] => Cow::Borrowed(value),
+        _ => Cow::Owned(pieces.join("\u{fffd}".as_bytes())),
+    };
+    Some(htmlize::unescape_bytes_in(value, Context::Attribute))
 }
 
 /// Cuts what a `data:` address holds, as a WAT record has it, so that it counts as one and not as a URL that is too long.
@@ -313,15 +318,12 @@ fn for_each_candidate<'a>(srcset: &'a [u8], each: &mut dyn FnMut(&'a [u8])) {
 /// `location = '…'`, `window.open('…'`.
 fn address_of_onclick(script: &[u8]) -> Option<&[u8]> {
     let script = without_prefix(script, b"javascript:").unwrap_or(script);
-    let (address, behind) = match opened_window(script) {
-        Some(argument) => quoted(argument, b"'\"")?,
-        None => quoted(assigned_location(script)?, b"'")?,
-    };
-    let is_whole = match opened_window(script) {
-        Some(_) => matches!(behind, [b',' | b')', ..]),
-        None => behind.is_empty(),
-    };
-    is_whole.then_some(address)
+    if let Some(argument) = opened_window(script) {
+        let (address, behind) = quoted(argument, b"'\"")?;
+        return matches!(behind, [b',' | b')', ..]).then_some(address);
+    }
+    let (address, behind) = quoted(assigned_location(script)?, b"'")?;
+    behind.is_empty().then_some(address)
 }
 
 fn opened_window(script: &[u8]) -> Option<&[u8]> {

@@ -30,7 +30,8 @@ const MAX_HTML_BYTES: usize = u32::MAX as usize / 8;
 
 /// A captured page with its links; one value is reused for page after page.
 ///
-/// Memory: a copy of the record, 18 bytes a link, and the names of the page's targets.
+/// Memory: a copy of the record (of HTML the addresses and texts of its links, and while it is read its text, if it is not UTF-8), 18 bytes a link, and
+/// the names of the page's targets.
 pub struct Page {
     options: Options,
     envelope: Envelope,

@@ -225,8 +225,11 @@ fn anchors_have_their_text() {
 
 #[test]
 fn character_references_are_decoded_as_in_attributes() {
-    let html = "<a href='?a&amp;b&copy=c&copy;&#x2f;&#128;&#0;&none;'>";
-    assert_eq!(links(html), ["a ?a&b&copy=c\u{a9}/\u{20ac}\u{fffd}&none;"]);
+    let html = "<a href='?a&amp;b&copy=c&copy;&#x2f;&#128;&#0;\0&none;'>";
+    assert_eq!(
+        links(html),
+        ["a ?a&b&copy=c\u{a9}/\u{20ac}\u{fffd}\u{fffd}&none;"]
+    );
 }
 
 #[test]
