@@ -93,8 +93,8 @@ def links(
     graph.
 
     `path`: a shard (plain, gzip or zstd), or several; rows come in the order of shards, pages and links.
-    `kind`: shards with the links as Common Crawl extracted them, `wat`, or captures as fetched, of which
-    redirects are read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with the
+    `kind`: shards with the links as Common Crawl extracted them, `wat`, or captures as fetched, whose
+    HTML and redirects are read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with the
     hosts of Common Crawl's own job, `cc`. `www`: `strip` takes a leading `www.` off hosts where two labels
     remain. `exclude_rel`: links with these rel values give no row: `nofollow`, `ugc`, `sponsored`.
     `only_kind`: only links of these kinds give one: `a`, `img`, `script`, `redirect`, … `max_links`: links

@@ -3,16 +3,22 @@
 
 mod browser;
 mod cc;
+mod charset;
 mod domain;
+mod header;
 mod host;
+mod html;
 mod idna2008;
 mod json;
 mod link;
+mod meta;
 mod options;
 mod page;
 mod page_key;
 mod redirect;
 mod skipped;
+mod style;
+mod tokens;
 mod unique;
 mod wat;
 
