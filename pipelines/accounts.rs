@@ -47,7 +47,7 @@ pub struct ShardRow {
     /// Whether that may pass, as trouble with a disk does: then the next start reads the shard again.
     #[serde(default)]
     pub again: bool,
-    /// Whether the network gave it up, or has no such file.
+    /// Whether the network gave it up.
     #[serde(default)]
     pub network: bool,
     /// Whether it failed by a fault of ours: the program then leaves by 70.
@@ -87,7 +87,7 @@ impl ShardRow {
             fault_bytes: shard.bytes,
             failed: Some(error.found().to_owned()),
             again: error.exit() != Exit::Refused,
-            network: error.exit() == Exit::Network,
+            network: error.exit() == Exit::Network && error.code() != MISSING,
             internal: error.exit() == Exit::Internal,
             ..ShardRow::default()
         }
@@ -161,6 +161,8 @@ impl FaultRow {
 pub struct Outcome {
     /// Shards read.
     pub shards: u64,
+    /// Their bytes.
+    pub bytes: u64,
     /// Records read whole.
     pub records: u64,
     /// Shards that failed by a fault of ours.
@@ -177,7 +179,7 @@ pub struct Outcome {
     pub links: u64,
     /// Pages and links left out, by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// Shards that the network gave up, or that their servers do not have.
+    /// Shards that the network gave up.
     pub unreached: u64,
     /// Names and reasons of the shards that failed or have too many faults.
     pub bad_shards: Vec<(String, String)>,
@@ -194,6 +196,7 @@ impl Outcome {
             sum.internal += u64::from(row.internal);
             sum.unreached += u64::from(row.network);
             sum.records += row.records;
+            sum.bytes += row.bytes;
             sum.faults += row.faults;
             sum.fault_bytes += row.fault_bytes;
             sum.pages += row.pages;
@@ -221,7 +224,7 @@ impl Outcome {
     pub fn check(&self, recipe: &Recipe, run: &RunDir) -> Result<()> {
         let refuse = |found: String, remedy: &str| {
             // When it is the network alone that took too many, that is what there is to say.
-            let (exit, code) = match self.unreached == self.bad_shards.len() as u64 {
+            let (exit, code) = match self.unreached == self.faults {
                 true if self.unreached > 0 => (Exit::Network, "E-NETWORK"),
                 _ => (Exit::Refused, "E-DAMAGE"),
             };
@@ -247,7 +250,10 @@ impl Outcome {
             } else {
                 first
             };
-            return refuse(found.to_owned(), "give WARC, WAT or WET files");
+            return refuse(
+                found.to_owned(),
+                "give WARC, WAT or WET files that are there",
+            );
         }
         let allowed = recipe.max_bad_shards.of(self.shards, 1);
         let bad_shards = self.bad_shards.len() as u64;

@@ -228,7 +228,7 @@ pub struct NetworkFlags {
     #[arg(long, value_name = "N", default_value_t = MAX_CONNECTIONS as u64, value_parser = clap::value_parser!(u64).range(1..=MAX_CONNECTIONS as u64))]
     pub connections: u64,
     /// Seconds between an answer 403 and the one request that looks whether it still holds
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub probe_after: u64,
     /// Hosts that redirects and lists may lead to, beside the one that was named
     #[arg(long, value_delimiter = ',', value_name = "HOSTS")]
@@ -258,7 +258,6 @@ impl NetworkFlags {
             all: self.all,
             base_url: self.base_url.as_deref().map(web_address).transpose()?,
             kind,
-            allowed_hosts: options.allowed_hosts.clone(),
             network: Network::new(options),
             interrupt: interrupt.clone(),
         })

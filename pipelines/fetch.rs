@@ -8,12 +8,9 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use crate::error::Result;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, LOOK_EVERY};
 use crate::network::client::{Client, Hosts, Patience, Request};
 pub use crate::network::client::{Failure, is_redirect};
-
-/// Time between two looks at whether the user wants to stop.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What is asked for, and how much of it.
 #[derive(Clone, Debug)]

@@ -3,10 +3,14 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use crate::error::{Error, Exit, Result};
+
+/// Time between two looks at whether the user wants to stop, where something else is waited for.
+pub const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Tells long work to stop at the next safe place. Clones share one flag.
 #[derive(Clone, Debug, Default)]

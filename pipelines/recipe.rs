@@ -44,7 +44,7 @@ impl Level {
 pub enum Kind {
     /// Links as Common Crawl extracted them.
     Wat,
-    /// Captures as fetched: redirects of non-200 responses.
+    /// Captures as fetched: the links of their HTML, and redirects.
     Warc,
 }
 

@@ -330,7 +330,7 @@ fn remove_temporaries_beside(folder: &Path) -> Result<()> {
 }
 
 /// Options that never follow a link in place of the file itself.
-fn open_options() -> OpenOptions {
+pub(crate) fn open_options() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = OpenOptions::new();
     options.custom_flags(OFlags::NOFOLLOW.bits() as i32);

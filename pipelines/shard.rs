@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crawlrank_warc::{Fault, FaultKind};
+use crawlrank_warc::{Fault, Totals};
 use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
 
@@ -16,8 +16,9 @@ use crate::error::{Error, Exit, Result, quoted};
 use crate::escape::escaped;
 use crate::interrupt::Interrupt;
 use crate::network::crawls::{self, Catalog, is_crawl_name};
-use crate::network::download::{CHANGED, Download, MAX_RESTARTS};
-use crate::network::fetch::MAX_DAMAGED;
+use crate::network::download::{
+    CHANGED, DAMAGED, Download, MAX_DAMAGED, MAX_RESTARTS, is_damaged_on_the_way,
+};
 use crate::network::{self, BASE_URL, Network, NetworkOptions};
 use crate::progress::Progress;
 
@@ -34,8 +35,8 @@ pub struct Shard {
     pub path: PathBuf,
     /// Its length; 0 for one on a server, which is not asked for it.
     pub bytes: u64,
-    /// BLAKE3 of its first and last 64 KiB: tells whether it is still the same file. Of the path alone for one on a server,
-    /// where files of one name do not change.
+    /// BLAKE3 of its first and last 64 KiB: tells whether it is still the same file. For one on a server, of its path and
+    /// query: files of one name do not change there, and mirrors have the same ones.
     pub sample: String,
     /// How to get at one on a server.
     #[serde(skip)]
@@ -47,10 +48,14 @@ pub struct Shard {
 pub struct Remote {
     /// Its address.
     pub url: Url,
+    /// An address of the origin that the user named: its own, or that of the list or base which it comes from.
+    pub named: Url,
     /// Whom to ask.
     pub network: Arc<Network>,
     /// Where its file goes below a folder of fetched shards.
     pub file: PathBuf,
+    /// Tells when to stop waiting.
+    pub interrupt: Interrupt,
 }
 
 impl PartialEq for Remote {
@@ -78,24 +83,16 @@ impl Attempt {
         let error = Error::new(Exit::Network, DAMAGED, found);
         Err(error.at(&shard.path).offset(fault.offset))
     }
-}
 
-/// The code of an error for bytes that may come better another time.
-const DAMAGED: &str = "E-DAMAGED-REMOTE";
-
-/// Says whether a fault is of the kinds that a network makes: bytes are otherwise than they were written. Records above
-/// a limit, or with a wrong header in a member that verifies, are as their writer made them.
-pub(crate) fn is_damaged_on_the_way(kind: FaultKind) -> bool {
-    use FaultKind as Kind;
-    matches!(
-        kind,
-        Kind::BadCrc
-            | Kind::BadLength
-            | Kind::BadDeflate
-            | Kind::CutMember
-            | Kind::CutRecord
-            | Kind::Junk
-    )
+    /// The same for what was read to its end, where a fault of another kind may have swallowed damage; and refuses a
+    /// shard that has other than the planned length.
+    pub(crate) fn look_at_end(self, shard: &Shard, totals: &Totals) -> Result<()> {
+        if self.may_come_better && totals.damaged > 0 {
+            let error = Error::new(Exit::Network, DAMAGED, "a member that does not verify");
+            return Err(error.at(&shard.path));
+        }
+        shard.check_length(totals.bytes)
+    }
 }
 
 impl Shard {
@@ -130,6 +127,11 @@ impl Shard {
                 break error;
             }
             tracing::info!("{error}; it is read anew");
+            if let Some(remote) = &self.remote {
+                remote
+                    .network
+                    .retry(damaged + restarts, &remote.interrupt)?;
+            }
         };
         tracing::warn!("{error}");
         Ok(Err(error))
@@ -137,7 +139,7 @@ impl Shard {
 
     /// Refuses a shard that has other than the planned length when it was read to its end. That of one on a server was
     /// proven by whoever read it.
-    pub(crate) fn check_length(&self, bytes: u64) -> Result<()> {
+    fn check_length(&self, bytes: u64) -> Result<()> {
         if bytes == self.bytes || self.remote.is_some() {
             return Ok(());
         }
@@ -172,8 +174,6 @@ pub struct FindOptions {
     pub kind: &'static str,
     /// Whom to ask for shards on servers.
     pub network: Arc<Network>,
-    /// Hosts that addresses in lists may name.
-    pub allowed_hosts: BTreeSet<String>,
     /// Tells when to stop.
     pub interrupt: Interrupt,
 }
@@ -187,9 +187,19 @@ impl FindOptions {
             base_url: None,
             kind: "wat",
             network: Network::new(NetworkOptions::default()),
-            allowed_hosts: BTreeSet::new(),
             interrupt: Interrupt::default(),
         }
+    }
+
+    /// A shard on a server, of which the user named the origin of `named`.
+    fn there(&self, url: Url, named: &Url, file: PathBuf) -> Place {
+        Place::There(Remote {
+            url,
+            named: named.clone(),
+            network: self.network.clone(),
+            file,
+            interrupt: self.interrupt.clone(),
+        })
     }
 
     /// Where Common Crawl's paths begin.
@@ -260,6 +270,7 @@ pub fn find(inputs: &[impl AsRef<OsStr>], options: &FindOptions) -> Result<Vec<S
 /// Turns one INPUT into places of shards.
 fn expand(input: &OsStr, options: &FindOptions) -> Result<Vec<Place>> {
     let path = Path::new(input);
+    let is_pattern = |text: &str| text.contains(['*', '?', '[']);
     let here = |paths: Vec<PathBuf>| paths.into_iter().map(Place::Here).collect();
     // What is no text is no address, list, crawl name or pattern.
     let text = input.to_str().unwrap_or_default();
@@ -275,13 +286,13 @@ fn expand(input: &OsStr, options: &FindOptions) -> Result<Vec<Place>> {
     if path.exists() {
         return Ok(here(vec![path.to_owned()]));
     }
-    if is_crawl_name(text) {
+    if is_crawl_name(text) && !is_pattern(text) {
         let crawl = Catalog::known().resolve(text)?;
         let base = options.base();
         let list = crawls::list_url(&base, &crawl, options.kind)?;
         return listed_there(&list, &base, options);
     }
-    if text.contains(['*', '?', '[']) {
+    if is_pattern(text) {
         return matching(text).map(here);
     }
     Err(not_found(
@@ -306,19 +317,19 @@ fn addressed(text: &str, options: &FindOptions) -> Result<Vec<Place>> {
     let file = url.path().rsplit('/').next().unwrap_or_default();
     let file =
         file_below(file).ok_or_else(|| Error::usage(format!("{} names no file", quoted(text))))?;
-    Ok(vec![Place::There(Remote {
-        url,
-        network: options.network.clone(),
-        file,
-    })])
+    let named = url.clone();
+    Ok(vec![options.there(url, &named, file)])
 }
 
 /// Reads an address that can be asked.
 pub fn web_address(text: &str) -> Result<Url> {
-    let bad = |why: String| {
-        Error::usage(format!("{} {why}", quoted(text)))
-            .remedy("give an address such as https://data.commoncrawl.org/crawl-data/…")
-    };
+    let remedy = "give an address such as https://data.commoncrawl.org/crawl-data/…";
+    if text.contains('@') {
+        // Not quoted: it may hold a password.
+        let found = "an address with `@` in it, as before a host stand names and passwords, which are not sent";
+        return Err(Error::usage(found).remedy(remedy));
+    }
+    let bad = |why: String| Error::usage(format!("{} {why}", quoted(text))).remedy(remedy);
     let mut url = Url::parse(text).map_err(|e| bad(format!("is no address: {e}")))?;
     match url.scheme() {
         "https" | "http" if url.has_host() => {}
@@ -363,8 +374,9 @@ fn place_there(
     let (url, file) = if line.contains("://") {
         let url = web_address(line).map_err(|_| bad("is no address"))?;
         let host = url.host_str().unwrap_or_default();
+        let allowed = &options.network.options().allowed_hosts;
         let is_allowed = url.origin() == base.origin()
-            || (url.scheme() == "https" && options.allowed_hosts.contains(host));
+            || (url.scheme() == "https" && url.port().is_none() && allowed.contains(host));
         if !is_allowed {
             return Err(bad("is on another host than the list's base")
                 .remedy("where that is wanted, allow it: --allow-host HOST"));
@@ -372,7 +384,15 @@ fn place_there(
         let file = file_below(url.path().trim_start_matches('/'));
         (url, file)
     } else {
-        (crawls::join(base, line)?, file_below(line))
+        let url = crawls::join(base, line)?;
+        // Addresses have other ways to lead elsewhere: `http:host/path`, `//host/path`.
+        let has_scheme = line
+            .split('/')
+            .next()
+            .is_some_and(|first| first.contains(':'));
+        let stays =
+            !has_scheme && url.origin() == base.origin() && url.path().starts_with(base.path());
+        (url, file_below(line).filter(|_| stays))
     };
     let file = file.ok_or_else(|| {
         bad("leaves the list's folder").remedy("paths in a list are relative, without `..`")
@@ -381,8 +401,7 @@ fn place_there(
     if !is_shard_name(&file.to_string_lossy()) {
         return Err(bad("is no shard").remedy(SHARD_NAMES));
     }
-    let network = options.network.clone();
-    Ok(Place::There(Remote { url, network, file }))
+    Ok(options.there(url, base, file))
 }
 
 /// A path from a foreign hand, when it stays below the folder that it is put into.
@@ -397,7 +416,8 @@ fn file_below(text: &str) -> Option<PathBuf> {
 }
 
 fn on_a_server(name: String, remote: Remote) -> Shard {
-    let sample = blake3::hash(remote.url.path().as_bytes()).to_hex()[..32].to_owned();
+    let (path, query) = (remote.url.path(), remote.url.query().unwrap_or_default());
+    let sample = blake3::hash(format!("{path}?{query}").as_bytes()).to_hex()[..32].to_owned();
     Shard {
         name,
         path: network::shown(&remote.url),
@@ -486,7 +506,8 @@ fn listed(list: &Path, options: &FindOptions) -> Result<Vec<Place>> {
     let folder = list.parent().unwrap_or(Path::new(""));
     let base = options.base();
     let (mut found, mut is_remote) = (Vec::new(), false);
-    for (number, line) in BufReader::new(reader.take(1 << 30)).lines().enumerate() {
+    let mut reader = reader.take(network::MAX_LIST_BYTES + 1);
+    for (number, line) in BufReader::new(&mut reader).lines().enumerate() {
         let line = line.map_err(|e| Error::usage(format!("line {}: {e}", number + 1)).at(list))?;
         let line = line.trim();
         if line.is_empty() {
@@ -509,6 +530,13 @@ fn listed(list: &Path, options: &FindOptions) -> Result<Vec<Place>> {
     }
     if found.is_empty() {
         return Err(Error::usage("the list names no shard").at(list));
+    }
+    if reader.limit() == 0 {
+        let found = format!(
+            "more than {} bytes, as no list has",
+            network::MAX_LIST_BYTES
+        );
+        return Err(Error::usage(found).at(list));
     }
     if is_remote && options.limit.is_none() && !options.all {
         return Err(Error::usage("the list names shards that are not here, without a limit")
@@ -583,8 +611,14 @@ impl<'a> Watched<'a> {
     /// Opens a shard; one on a server is not asked for before the first read.
     pub fn open(shard: &Shard, interrupt: &'a Interrupt, progress: &'a Progress) -> Result<Self> {
         let bytes = match &shard.remote {
-            Some(Remote { url, network, .. }) => {
-                let download = Download::new(network, url, interrupt).of_shard();
+            Some(remote) => {
+                let Remote {
+                    network,
+                    named,
+                    url,
+                    ..
+                } = remote;
+                let download = Download::new(network, named, url, interrupt).of_shard();
                 Bytes::Download(Box::new(download), false)
             }
             None => {

@@ -11,7 +11,7 @@ use super::input::path_text;
 use super::warc::Limits;
 use crate::cli::{Context, NetworkFlags};
 use crate::error::{Error, Exit, Result};
-use crate::network::fetch::{self, FetchJob, Outcome, file_of};
+use crate::network::files::{self, Ending, FetchJob, file_of};
 use crate::rows::Rows;
 use crate::run::RunDir;
 use crate::shard;
@@ -90,7 +90,7 @@ impl Fetch {
             }
         }
         let _lock = RunDir::new(&self.out).lock_for_fetch()?;
-        let fetched = fetch::fetch(&FetchJob {
+        let fetched = files::fetch(&FetchJob {
             shards: &shards,
             out: &self.out,
             reader: self.limits.options(),
@@ -104,23 +104,23 @@ impl Fetch {
         for account in fetched {
             let shard = &shards[account.index];
             let file = file_of(&self.out, shard.remote()?);
-            exit = exit.worse(account.outcome.exit());
+            exit = exit.worse(account.ending.exit());
             let (count, bytes) = counts
-                .entry(account.outcome.as_str())
+                .entry(account.ending.as_str())
                 .or_insert((0_u64, 0_u64));
             (*count, *bytes) = (*count + 1, *bytes + account.bytes);
-            let is_there = matches!(account.outcome, Outcome::Fetched | Outcome::Present);
+            let is_there = matches!(account.ending, Ending::Fetched | Ending::Present);
             rows.row(vec![
                 Value::from(path_text(&shard.path)),
                 is_there.then(|| path_text(&file)).into(),
                 account.bytes.into(),
-                account.outcome.as_str().into(),
+                account.ending.as_str().into(),
                 account.reason.into(),
             ])?;
         }
         rows.finish()?;
-        let counts = counts.iter().map(|(outcome, (count, bytes))| {
-            format!("{count} {outcome} ({})", indicatif::HumanBytes(*bytes))
+        let counts = counts.iter().map(|(ending, (count, bytes))| {
+            format!("{count} {ending} ({})", indicatif::HumanBytes(*bytes))
         });
         tracing::info!("{}", counts.collect::<Vec<_>>().join(", "));
         Ok(exit)

@@ -21,7 +21,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use crawlrank_graph::Form;
+use crawlrank_graph::{AnyGraph, Form};
 
 pub use self::cc::Www;
 pub use self::convert::Convert;
@@ -84,21 +84,8 @@ impl Making {
 
     /// Refuses to begin what the disk cannot hold: a large node number alone makes large files.
     fn check_space(&self, needed: u64) -> Result<()> {
-        let folder = parent_of(&self.out);
-        let on = |e: rustix::io::Errno| Error::cannot_create(folder, &e.into());
-        let disk = rustix::fs::statvfs(folder).map_err(on)?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if needed <= free {
-            return Ok(());
-        }
-        let found = format!(
-            "the graph takes up to {} MiB, {} MiB are free",
-            needed >> 20,
-            free >> 20
-        );
-        Err(Error::new(Exit::CannotCreate, "E-SPACE", found)
-            .at(&self.out)
-            .remedy("make space, or number the nodes from 0 without gaps"))
+        let remedy = "make space, or number the nodes from 0 without gaps";
+        check_space(&self.out, "the graph takes up to", needed, remedy)
     }
 
     /// Makes sure that nothing is overwritten, and the folders that are written to; returns that for scratch.
@@ -153,6 +140,25 @@ fn make_free(out: &Path) -> Result<()> {
             .remedy("remove it, or choose another --out"));
     }
     fs::remove_dir(out).map_err(on)
+}
+
+/// Refuses to begin what the disk cannot hold. `out` is what is made, and `takes` says of what the bytes are.
+fn check_space(out: &Path, takes: &str, needed: u64, remedy: &str) -> Result<()> {
+    let folder = parent_of(out);
+    let on = |e: rustix::io::Errno| Error::cannot_create(folder, &e.into());
+    let disk = rustix::fs::statvfs(folder).map_err(on)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if needed <= free {
+        return Ok(());
+    }
+    let found = format!("{takes} {} MiB, {} MiB are free", needed >> 20, free >> 20);
+    let error = Error::new(Exit::CannotCreate, "E-SPACE", found);
+    Err(error.at(out).remedy(remedy))
+}
+
+/// The bytes of the offsets and targets of a graph, in both directions: what a graph of a stream alone lacks.
+fn array_bytes(graph: &AnyGraph) -> u64 {
+    16 * graph.num_nodes() + 8 * graph.num_edges()
 }
 
 fn parent_of(path: &Path) -> &Path {
@@ -215,4 +221,19 @@ pub(super) fn file_bytes(folder: &Path) -> Result<u64> {
         bytes += entry.and_then(|entry| entry.metadata()).map_err(on)?.len();
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_disk_cannot_hold_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        check_space(&out, "it takes", 0, "make space").unwrap();
+        let error = check_space(&out, "it takes", u64::MAX, "make space").unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("it takes 17592186044415 MiB, "), "{error}");
+    }
 }

@@ -10,6 +10,8 @@ use super::run::{budget, threads};
 use crate::cli::{Context, NetworkFlags, RecipeFlags};
 use crate::error::{Error, Exit, Result};
 use crate::memory::{self, WorkerShare};
+use crate::network::download::Download;
+use crate::network::manners::Pace;
 use crate::recipe::{Kind, Level, Recipe};
 use crate::rows::Rows;
 use crate::shard::{self, Remote, Shard};
@@ -84,7 +86,14 @@ impl Bytes {
         let step = remote.len().div_ceil(SAMPLED);
         let mut lengths = Vec::new();
         for shard in remote.iter().step_by(step) {
-            lengths.extend(shard.network.length(&shard.url, &context.interrupt)?);
+            let Remote {
+                network,
+                named,
+                url,
+                ..
+            } = shard;
+            let download = Download::new(network, named, url, &context.interrupt);
+            lengths.extend(download.length()?);
         }
         if lengths.is_empty() {
             let found = "the server states no length of any shard that was asked for";
@@ -127,8 +136,6 @@ fn growth(level: Level) -> (u64, u64, u64) {
     }
 }
 
-/// The pace that Common Crawl asks for.
-const REQUESTS_PER_SECOND: u64 = 5;
 /// Bytes that a line of 1 Gbit/s brings in a second.
 const GIGABIT_BYTES: u64 = 125_000_000;
 
@@ -208,7 +215,7 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
         ),
         (
             "fetch_seconds",
-            (bytes_of.requests / REQUESTS_PER_SECOND)
+            (bytes_of.requests * Pace::default().between_requests.as_millis() as u64 / 1000)
                 .max(bytes_of.fetched / GIGABIT_BYTES)
                 .into(),
             "at least: at 5 requests a second and 1 Gbit/s",

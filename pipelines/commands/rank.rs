@@ -136,7 +136,11 @@ impl Rank {
             tracing::warn!("harmonic centrality is null: {why}");
         }
         if let Some(why) = &report.components_left_out {
-            tracing::warn!("components are null: {why}");
+            let which = match report.components {
+                Some(_) => "strong components",
+                None => "components",
+            };
+            tracing::warn!("{which} are null: {why}");
         }
         rows::print_text(&format!(
             "{}: {} nodes, {} edges, {} iterations, residual {:.1e}, error at most {:.1e}\n",

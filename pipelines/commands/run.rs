@@ -163,7 +163,6 @@ const BAD_SHARDS_NAMED: usize = 3;
 pub struct Summary {
     root: PathBuf,
     run_id: String,
-    shard_bytes: u64,
     outcome: Outcome,
     graphs: Vec<(String, u64, u64)>,
     reports: BTreeMap<String, Report>,
@@ -182,7 +181,6 @@ impl Summary {
         Ok(Summary {
             root: run.root().to_owned(),
             run_id: manifest.run_id.clone(),
-            shard_bytes: manifest.shard_bytes,
             outcome,
             graphs,
             reports,
@@ -254,7 +252,7 @@ impl Summary {
                 format!(
                     "{} shards, {}: {} records, {} pages, {} links",
                     read.shards,
-                    indicatif::HumanBytes(self.shard_bytes),
+                    indicatif::HumanBytes(read.bytes),
                     read.records,
                     read.pages,
                     read.links

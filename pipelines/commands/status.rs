@@ -69,7 +69,10 @@ pub(super) fn print(run: &RunDir, holder: Option<String>, context: &Context) -> 
             ("shards", Value::from(manifest.num_shards)),
             ("shards_done", Value::from(manifest.done_shards().len())),
             ("shards_bad", Value::from(bad.len())),
-            ("shard_bytes", Value::from(manifest.shard_bytes)),
+            (
+                "shard_bytes",
+                Value::from(manifest.shard_bytes.max(shards.bytes)),
+            ),
             ("records", Value::from(shards.records)),
             ("pages", Value::from(shards.pages)),
             ("links", Value::from(shards.links)),

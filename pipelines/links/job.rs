@@ -242,7 +242,7 @@ impl Worker<'_> {
             }
         }
         let totals = links.totals();
-        shard.check_length(totals.bytes)?;
+        attempt.look_at_end(shard, totals)?;
         table.finish()?;
         let counts = links.counts();
         let skipped = counts.skipped.iter();

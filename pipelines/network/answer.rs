@@ -34,9 +34,12 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Reads the headers of an answer that came `now`.
+    /// Reads the headers of an answer that came `now`, unless it says itself when.
     pub fn of(headers: &HeaderMap, now: SystemTime) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        // The server's own clock, not ours, is what its dates are of.
+        let sent = text("date").and_then(|date| httpdate::parse_http_date(date).ok());
+        let now = sent.unwrap_or(now);
         let content_range = text("content-range").and_then(|value| value.strip_prefix("bytes "));
         let is_chunked = text("transfer-encoding")
             .is_some_and(|codings| codings.to_ascii_lowercase().contains("chunked"));
@@ -111,10 +114,11 @@ fn range(text: &str) -> Option<(u64, u64, Option<u64>)> {
 
 /// Seconds, or a date (RFC 9110, section 10.2.3). A date in the past is no wait.
 fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
-    if let Some(seconds) = number(text.trim()) {
-        return Some(Duration::from_secs(seconds));
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(number(text).unwrap_or(u64::MAX)));
     }
-    let date = httpdate::parse_http_date(text.trim()).ok()?;
+    let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
 }
 
@@ -150,7 +154,13 @@ mod tests {
         assert_eq!(wait(date), Some(Duration::from_secs(90)));
         assert_eq!(wait("-1"), None);
         assert_eq!(wait("soon"), None);
-        assert_eq!(wait("99999999999999999999"), None);
+        let forever = Duration::from_secs(u64::MAX);
+        assert_eq!(wait("99999999999999999999"), Some(forever));
+        let sent = claims(&[
+            ("retry-after", date),
+            ("date", "Thu, 01 Jan 1970 00:01:00 GMT"),
+        ]);
+        assert_eq!(sent.retry_after, Some(Duration::from_secs(30)));
     }
 
     #[test]

@@ -128,6 +128,7 @@ impl Client {
             .timeout_connect(Some(patience.connect))
             .timeout_recv_response(Some(patience.head))
             .timeout_per_read(Some(patience.read))
+            .max_idle_connections(0) // one that waits would count as well, and files are large
             .build();
         Client {
             agent: Agent::with_parts(config, DefaultConnector::default(), Guard::new(named)),
@@ -137,7 +138,8 @@ impl Client {
         }
     }
 
-    /// Asks, and follows where it may; `before` is called before each request, and its error ends the attempt.
+    /// Asks, and follows where it may; `before` is called before each request, and its error ends the attempt. A redirect too
+    /// many, or to nowhere, is an answer like others.
     ///
     /// # Errors
     /// Those of `before`; everything that the network does is in the value.
@@ -215,10 +217,14 @@ impl Client {
         match &self.hosts {
             Hosts::Any => Ok(()),
             Hosts::Listed(_) if origin(next) == origin(named) => Ok(()),
-            // Another port of the host that was named is another server, unless it is the one for TLS.
-            Hosts::Listed(_) if next.host_str() == named.host_str() && next.port().is_none() => {
-                Ok(())
+            Hosts::Listed(_) if next.scheme() == "http" => {
+                refuse("plain http to a server that was not named".to_owned())
             }
+            // Another port is another server.
+            Hosts::Listed(_) if next.port().is_some() => {
+                refuse("which is another server".to_owned())
+            }
+            Hosts::Listed(_) if next.host_str() == named.host_str() => Ok(()),
             Hosts::Listed(hosts) if hosts.contains(host) => Ok(()),
             Hosts::Listed(_) => refuse("which is another host".to_owned()),
         }
@@ -260,7 +266,8 @@ mod tests {
             (tls, "https://a.example:8443/x", true, false),
             (plain, "https://a.example/x", true, true),
             (plain, "http://a.example:81/x", true, true),
-            (plain, "http://a.example/x", true, true),
+            (plain, "http://a.example/x", true, false),
+            (plain, "http://ok.example/x", true, false),
             (plain, "http://a.example:82/x", true, false),
             (tls, "http://a.example/x", false, false),
             (tls, "ftp://a.example/x", false, false),

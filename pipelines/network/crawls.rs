@@ -10,6 +10,7 @@ use url::Url;
 use super::{Network, shown};
 use crate::error::{Error, Exit, Result, quoted};
 use crate::interrupt::Interrupt;
+use crate::run;
 
 /// Where Common Crawl lists its crawls (`collinfo.json`) and graph releases (`graphinfo.json`).
 pub const LISTS_URL: &str = "https://index.commoncrawl.org/";
@@ -66,8 +67,14 @@ impl Catalog {
         let catalog = read
             .and_then(|bytes| serde_json::from_slice::<Catalog>(&bytes).map_err(|e| e.to_string()));
         match catalog {
-            Ok(catalog) if !catalog.crawls.is_empty() => catalog,
-            Ok(_) => Self::shipped(),
+            // A newer version of the program may know more than what was refreshed long ago.
+            Ok(catalog) => {
+                let shipped = Self::shipped();
+                match catalog.newest() >= shipped.newest() {
+                    true => catalog,
+                    false => shipped,
+                }
+            }
             Err(why) => {
                 let path = path.display();
                 tracing::warn!("{path}: not a list of crawls ({why}); using the one that ships");
@@ -100,6 +107,7 @@ impl Catalog {
             let found = "no list of crawls";
             return Err(Error::new(Exit::Refused, "E-LIST", found).at(shown(&url)));
         }
+        crawls.sort_by(|one, other| other.id.cmp(&one.id));
         for day in crawls
             .iter_mut()
             .flat_map(|crawl| [&mut crawl.from, &mut crawl.to])
@@ -115,11 +123,13 @@ impl Catalog {
         let folder = file.parent().unwrap_or(&file);
         fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
         let text = serde_json::to_string_pretty(&catalog).expect("a catalog is plain data");
-        let beside = file.with_extension("json.new");
-        fs::write(&beside, text)
-            .and_then(|()| fs::rename(&beside, &file))
-            .map_err(|e| Error::cannot_create(&file, &e))?;
+        run::write_atomically(&file, text.as_bytes())?;
         Ok((catalog, file))
+    }
+
+    /// The id of the newest crawl.
+    fn newest(&self) -> &str {
+        self.crawls.first().map_or("", |crawl| crawl.id.as_str())
     }
 
     /// The id of the crawl that a user names: whole, without `CC-MAIN-`, or `latest`.
@@ -127,7 +137,7 @@ impl Catalog {
     /// # Errors
     /// Exit 2 when there is none: a crawl newer than the list is taken at its word, since the server knows better.
     pub fn resolve(&self, name: &str) -> Result<String> {
-        let newest = self.crawls.first().map_or("", |crawl| crawl.id.as_str());
+        let newest = self.newest();
         if name == "latest" {
             return Ok(newest.to_owned());
         }

@@ -12,7 +12,7 @@
 //! | `client` | one request, its redirects looked at one by one |
 //! | `answer` | what the headers of an answer promise of a file's bytes |
 //! | `download` | a file as a stream of bytes over as many requests as it takes |
-//! | `fetch` | shards to files: resumed, verified, then given their names |
+//! | `files` | shards to files: resumed, verified, then given their names |
 //! | `crawls` | which crawls there are, and where their lists lie |
 
 mod address;
@@ -20,7 +20,7 @@ pub mod answer;
 pub mod client;
 pub mod crawls;
 pub mod download;
-pub mod fetch;
+pub mod files;
 pub mod manners;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,25 +28,21 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use url::Url;
 
 use crate::error::{Error, Exit, Result};
 use crate::interrupt::Interrupt;
-use answer::Claims;
-use client::{Client, Hosts, Patience, Request};
+use client::{Client, Hosts, Patience};
 use download::Download;
 use manners::Manners;
 
 /// Where Common Crawl serves its files.
 pub const BASE_URL: &str = "https://data.commoncrawl.org/";
 
-/// Attempts at the length of one file.
-const LENGTH_ATTEMPTS: u32 = 5;
-
-/// Bytes of a list of paths; those of today have 100,000 lines of 140 bytes.
-const MAX_LIST_BYTES: u64 = 1 << 30;
+/// Bytes of a list of paths, unpacked; those of today have 100,000 lines of 140 bytes.
+pub const MAX_LIST_BYTES: u64 = 64 << 20;
 
 /// What the user says about servers.
 #[derive(Clone, Debug)]
@@ -81,7 +77,9 @@ pub struct Network {
 impl Network {
     /// Servers, asked with the manners of the process.
     pub fn new(options: NetworkOptions) -> Arc<Self> {
-        Self::with_manners(options, Manners::of_process(), Patience::of_shards())
+        let manners = Manners::of_process();
+        manners.forgive();
+        Self::with_manners(options, manners, Patience::of_shards())
     }
 
     /// The same with manners of its own: tests wait less.
@@ -98,7 +96,17 @@ impl Network {
         })
     }
 
-    /// The client for addresses of this origin.
+    /// What the user says about servers.
+    pub fn options(&self) -> &NetworkOptions {
+        &self.options
+    }
+
+    /// Another attempt at what failed so often in a row, after a wait.
+    pub(crate) fn retry(&self, failures: u32, interrupt: &Interrupt) -> Result<()> {
+        self.manners.retry(failures, interrupt)
+    }
+
+    /// The client for a user who named this origin.
     fn client(&self, named: &Url) -> Arc<Client> {
         let origin = named.origin().ascii_serialization();
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,95 +127,54 @@ impl Network {
         max_bytes: u64,
         interrupt: &Interrupt,
     ) -> Result<Vec<u8>> {
-        let mut last = None;
-        for _ in 0..download::MAX_RESTARTS {
+        let mut restarts = 0;
+        loop {
             let mut body = Vec::new();
-            let download = Download::new(self, url, interrupt);
-            match download.take(max_bytes + 1).read_to_end(&mut body) {
-                Ok(_) if body.len() as u64 > max_bytes => {
-                    let found = format!("more than {max_bytes} bytes");
-                    return Err(Error::new(Exit::Refused, "E-LENGTH", found).at(shown(url)));
-                }
-                Ok(_) => return Ok(body),
+            let download = Download::new(self, url, url, interrupt);
+            let error = match download.take(max_bytes + 1).read_to_end(&mut body) {
+                Ok(_) => return within(body, max_bytes, url),
                 Err(error) => {
-                    let trouble = download::trouble(&error);
-                    last = Some(trouble.unwrap_or_else(|| Error::io(shown(url), &error)));
-                }
-            }
-            if last
-                .as_ref()
-                .is_some_and(|error| error.code() != download::CHANGED)
-            {
-                break;
-            }
-        }
-        Err(last.expect("a loop that runs at least once ends here with an error"))
-    }
-
-    /// Asks for the length of a file; nothing when the server does not state it.
-    ///
-    /// # Errors
-    /// Exit 69 when the server does not answer, or has no such file.
-    pub fn length(&self, url: &Url, interrupt: &Interrupt) -> Result<Option<u64>> {
-        let request = Request {
-            url,
-            is_head: true,
-            headers: &[],
-            deadline: Some(Instant::now() + Duration::from_secs(60)),
-        };
-        let client = self.client(url);
-        let error =
-            |found: String| Err(Error::new(Exit::Network, "E-NETWORK", found).at(shown(url)));
-        for failures in 1..=LENGTH_ATTEMPTS {
-            let why = match client.ask(&request, &mut || self.manners.request(interrupt))? {
-                Ok(answer) if answer.status == 200 => {
-                    self.manners.went_well();
-                    let claims = Claims::of(answer.response.headers(), SystemTime::now());
-                    return Ok(claims.length);
-                }
-                Ok(answer) => {
-                    let claims = Claims::of(answer.response.headers(), SystemTime::now());
-                    match answer.status {
-                        403 => self.manners.forbidden(self.options.probe_after),
-                        429 | 503 => {
-                            self.manners.slow_down(claims.retry_after);
-                        }
-                        500..=599 => self.manners.retry(failures, interrupt)?,
-                        status => return error(format!("the server answers {status}")),
-                    }
-                    format!("the server answers {}", answer.status)
-                }
-                Err(client::Failure::RefusedRedirect(why)) => return error(why),
-                Err(client::Failure::Unreachable(why)) => {
-                    self.manners.unanswered();
-                    self.manners.retry(failures, interrupt)?;
-                    why
+                    download::trouble(&error).unwrap_or_else(|| Error::io(shown(url), &error))
                 }
             };
-            tracing::debug!("{}: {why}", shown(url).display());
+            restarts += 1;
+            if error.code() != download::CHANGED || restarts >= download::MAX_RESTARTS {
+                return Err(error);
+            }
+            self.manners.retry(restarts, interrupt)?;
         }
-        error(format!("no answer after {LENGTH_ATTEMPTS} attempts"))
     }
 
     /// Reads the lines of a list of paths, gzipped or not.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read); exit 4 when what came is no such list.
     pub fn read_list(self: &Arc<Self>, url: &Url, interrupt: &Interrupt) -> Result<String> {
         let body = self.read(url, MAX_LIST_BYTES, interrupt)?;
-        let plain = match body.starts_with(&[0x1f, 0x8b]) {
+        let is_gzip = body.starts_with(&[0x1f, 0x8b]);
+        let refuse = |found: String| Error::new(Exit::Refused, "E-LIST", found).at(shown(url));
+        let plain = match is_gzip {
             false => body,
             true => {
                 let mut plain = Vec::new();
                 flate2::read::MultiGzDecoder::new(&body[..])
-                    .take(MAX_LIST_BYTES)
+                    .take(MAX_LIST_BYTES + 1)
                     .read_to_end(&mut plain)
-                    .map_err(|e| {
-                        let found = format!("the list cannot be unpacked: {e}");
-                        Error::new(Exit::Refused, "E-LIST", found).at(shown(url))
-                    })?;
-                plain
+                    .map_err(|e| refuse(format!("the list cannot be unpacked: {e}")))?;
+                within(plain, MAX_LIST_BYTES, url)?
             }
         };
-        String::from_utf8(plain)
-            .map_err(|_| Error::new(Exit::Refused, "E-LIST", "the list is no text").at(shown(url)))
+        String::from_utf8(plain).map_err(|_| refuse("the list is no text".to_owned()))
+    }
+}
+
+fn within(body: Vec<u8>, max_bytes: u64, url: &Url) -> Result<Vec<u8>> {
+    match body.len() as u64 > max_bytes {
+        false => Ok(body),
+        true => {
+            let found = format!("more than {max_bytes} bytes");
+            Err(Error::new(Exit::Refused, "E-LENGTH", found).at(shown(url)))
+        }
     }
 }
 
@@ -219,12 +186,12 @@ impl fmt::Debug for Network {
     }
 }
 
-/// An address as messages and accounts name it: without a user's name and password, which are nobody's business.
+/// An address as messages and accounts name it: without what follows a question mark, which may be a signature.
 pub fn shown(url: &Url) -> PathBuf {
-    let mut url = url.clone();
-    // Addresses without a host have neither.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    PathBuf::from(url.as_str())
+    match url.as_str().split_once('?') {
+        Some((before, _)) => PathBuf::from(format!("{before}?…")),
+        None => PathBuf::from(url.as_str()),
+    }
 }
 
 #[cfg(test)]

@@ -86,6 +86,8 @@ pub(crate) struct Seen {
 struct State {
     files: Mutex<BTreeMap<String, Served>>,
     seen: Mutex<Vec<Seen>>,
+    /// Answers that are being given, and the most that ever were at once.
+    answers: Mutex<(usize, usize)>,
     is_over: AtomicBool,
 }
 
@@ -158,6 +160,11 @@ impl Server {
         self.state.seen.lock().unwrap().clone()
     }
 
+    /// The most answers that were given at once.
+    pub(crate) fn most_answers(&self) -> usize {
+        self.state.answers.lock().unwrap().1
+    }
+
     pub(crate) fn forget(&self) {
         self.state.seen.lock().unwrap().clear();
     }
@@ -179,7 +186,14 @@ fn serve(stream: &TcpStream, state: &State) -> std::io::Result<()> {
             return Ok(());
         };
         state.seen.lock().unwrap().push(seen.clone());
-        if !answer(stream, &seen, state)? {
+        {
+            let mut answers = state.answers.lock().unwrap();
+            answers.0 += 1;
+            answers.1 = answers.1.max(answers.0);
+        }
+        let goes_on = answer(stream, &seen, state);
+        state.answers.lock().unwrap().0 -= 1;
+        if !goes_on? {
             return Ok(());
         }
     }

@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use tempfile::TempDir;
 
 use super::client::Patience;
-use super::fetch::{FetchJob, Fetched, Outcome, fetch};
+use super::files::{Ending, FetchJob, Fetched, fetch};
 use super::manners::{Manners, Pace};
 use super::test_server::{Fault, Server, Tag};
 use super::{Network, NetworkOptions};
@@ -96,14 +96,18 @@ impl Place {
 }
 
 fn fetch_all(shards: &[Shard], out: &Path) -> Result<Vec<Fetched>> {
-    fetch(&FetchJob {
+    fetch(&job(shards, out, &Interrupt::default()))
+}
+
+fn job<'a>(shards: &'a [Shard], out: &'a Path, interrupt: &'a Interrupt) -> FetchJob<'a> {
+    FetchJob {
         shards,
         out,
         reader: Default::default(),
-        interrupt: &Interrupt::default(),
+        interrupt,
         progress: Show::Nothing,
         connections: 4,
-    })
+    }
 }
 
 /// Everything that a server may do once and still give the file in the end, with what makes it differ for a place in it.
@@ -160,8 +164,8 @@ fn a_shard_survives_each_fault_that_passes() {
             place.server.fault(PATH, [fault.clone()]);
             let fetched = place.fetch();
             assert_eq!(
-                fetched.outcome,
-                Outcome::Fetched,
+                fetched.ending,
+                Ending::Fetched,
                 "{fault:?}, {tag:?}: {fetched:?}"
             );
             assert!(
@@ -194,7 +198,7 @@ fn ranges_that_are_no_good_begin_the_file_anew() {
             .server
             .fault(PATH, [Fault::Cut(middle), fault.clone()]);
         let fetched = place.fetch();
-        assert_eq!(fetched.outcome, Outcome::Fetched, "{fault:?}: {fetched:?}");
+        assert_eq!(fetched.ending, Ending::Fetched, "{fault:?}: {fetched:?}");
         assert!(fs::read(place.file("")).unwrap() == bytes, "{fault:?}");
     }
 }
@@ -205,7 +209,7 @@ fn what_breaks_off_goes_on_where_it_broke() {
     let middle = bytes.len() / 2;
     place.server.put(PATH, &*bytes);
     place.server.fault(PATH, [Fault::Cut(middle)]);
-    assert_eq!(place.fetch().outcome, Outcome::Fetched);
+    assert_eq!(place.fetch().ending, Ending::Fetched);
     let seen = place.server.seen();
     assert_eq!(seen[1].headers["range"], format!("bytes={middle}-"));
     assert_eq!(seen[1].headers["if-range"], "\"v0\"");
@@ -230,7 +234,7 @@ fn parts_of_two_versions_are_never_put_together() {
         place
             .server
             .fault(PATH, [Fault::Cut(old.len() / 2), Fault::Change]);
-        assert_eq!(place.fetch().outcome, Outcome::Fetched, "{tag:?}");
+        assert_eq!(place.fetch().ending, Ending::Fetched, "{tag:?}");
         assert!(fs::read(place.file("")).unwrap() == new, "{tag:?}");
     }
 }
@@ -243,21 +247,19 @@ fn a_part_that_is_there_goes_on_at_the_last_member_that_verifies() {
     // As after a kill: the network gave up, and what was written stays.
     place.server.fault(PATH, vec![Fault::Reset; 40]);
     let fetched = place.fetch();
-    assert_eq!(fetched.outcome, Outcome::Failed, "{fetched:?}");
+    assert_eq!(fetched.ending, Ending::Failed, "{fetched:?}");
     assert!(place.file(".part").exists() && !place.file("").exists());
     let mut part = fs::read(place.file(".part")).unwrap();
     let flipped = part.len() / 2;
     part[flipped] ^= 1;
     fs::write(place.file(".part"), part).unwrap();
 
-    let again = Server::start();
+    let again = &place.server;
     again.put(PATH, &*bytes);
-    let note = fs::read_to_string(place.file(".part.json")).unwrap();
-    let note = note.replace(&place.server.url(PATH), &again.url(PATH));
-    fs::write(place.file(".part.json"), note).unwrap();
+    again.forget();
     let shards = shard::find(&[again.url(PATH)], &place.options).unwrap();
     let fetched = fetch_all(&shards, place.folder.path()).unwrap().remove(0);
-    assert_eq!(fetched.outcome, Outcome::Fetched);
+    assert_eq!(fetched.ending, Ending::Fetched);
     assert!(fs::read(place.file("")).unwrap() == bytes);
     let range = again.seen()[0].headers["range"].clone();
     let start: usize = range
@@ -276,9 +278,9 @@ fn a_part_that_is_there_goes_on_at_the_last_member_that_verifies() {
 fn a_file_that_is_there_is_not_asked_for() {
     let (bytes, place) = (shard_bytes(1), Place::new());
     place.server.put(PATH, &*bytes);
-    assert_eq!(place.fetch().outcome, Outcome::Fetched);
+    assert_eq!(place.fetch().ending, Ending::Fetched);
     place.server.forget();
-    assert_eq!(place.fetch().outcome, Outcome::Present);
+    assert_eq!(place.fetch().ending, Ending::Present);
     assert!(place.server.seen().is_empty());
 }
 
@@ -287,24 +289,24 @@ fn what_stays_wrong_is_never_complete() {
     let bytes = shard_bytes(1);
     let middle = bytes.len() / 2;
     for (fault, outcome) in [
-        (Fault::Status(404, None), Outcome::Missing),
-        (Fault::Status(401, None), Outcome::Failed),
-        (Fault::Status(500, None), Outcome::Failed),
-        (Fault::Status(503, None), Outcome::Failed),
-        (Fault::Flip(middle), Outcome::Damaged),
-        (Fault::Body(b"<html>"), Outcome::Failed),
-        (Fault::Body(b""), Outcome::Failed),
-        (Fault::Reset, Outcome::Failed),
-        (Fault::Cut(0), Outcome::Failed),
-        (Fault::Length("300"), Outcome::Damaged),
-        (Fault::NoLength(Some(0)), Outcome::Failed),
-        (Fault::TwoLengths, Outcome::Failed),
+        (Fault::Status(404, None), Ending::Missing),
+        (Fault::Status(401, None), Ending::Failed),
+        (Fault::Status(500, None), Ending::Failed),
+        (Fault::Status(503, None), Ending::Failed),
+        (Fault::Flip(middle), Ending::Damaged),
+        (Fault::Body(b"<html>"), Ending::Refused),
+        (Fault::Body(b""), Ending::Refused),
+        (Fault::Reset, Ending::Failed),
+        (Fault::Cut(0), Ending::Failed),
+        (Fault::Length("300"), Ending::Damaged),
+        (Fault::NoLength(Some(0)), Ending::Refused),
+        (Fault::TwoLengths, Ending::Failed),
     ] {
         let place = Place::new();
         place.server.put(PATH, &*bytes);
         place.server.fault(PATH, vec![fault.clone(); 100]);
         let fetched = place.fetch();
-        assert_eq!(fetched.outcome, outcome, "{fault:?}: {fetched:?}");
+        assert_eq!(fetched.ending, outcome, "{fault:?}: {fetched:?}");
         assert!(
             fetched.reason.is_some() && !place.file("").exists(),
             "{fault:?}"
@@ -320,19 +322,26 @@ fn what_stays_wrong_is_never_complete() {
 #[test]
 fn a_server_that_says_when_is_not_asked_earlier() {
     let (bytes, place) = (shard_bytes(1), Place::new());
-    let other = "/crawl-data/y.warc.wat.gz";
-    for path in [PATH, other] {
+    let paths = ["/a.warc.wat.gz", "/b.warc.wat.gz", "/c.warc.wat.gz"];
+    for path in paths {
         place.server.put(path, &*bytes);
     }
-    place.server.fault(PATH, [Fault::Status(503, Some("1"))]);
-    let urls = [PATH, other].map(|path| place.server.url(path));
+    place
+        .server
+        .fault(paths[0], [Fault::Status(503, Some("1"))]);
+    let urls = paths.map(|path| place.server.url(path));
     let shards = shard::find(&urls, &place.options).unwrap();
-    fetch_all(&shards, place.folder.path()).unwrap();
+    // One connection: the others come behind the refusal, and wait as well.
+    fetch(&FetchJob {
+        connections: 1,
+        ..job(&shards, place.folder.path(), &Interrupt::default())
+    })
+    .unwrap();
     let seen = place.server.seen();
-    let refused = seen.iter().position(|seen| seen.path == PATH).unwrap();
-    let again = seen.iter().rposition(|seen| seen.path == PATH).unwrap();
-    assert!(again > refused);
-    assert!(seen[again].at - seen[refused].at >= Duration::from_millis(990));
+    assert_eq!(seen.len(), 4);
+    for later in &seen[1..] {
+        assert!(later.at - seen[0].at >= Duration::from_millis(990));
+    }
 }
 
 #[test]
@@ -345,6 +354,39 @@ fn a_server_that_forbids_is_asked_once_more_and_then_left_alone() {
     let seen = place.server.seen();
     assert_eq!(seen.len(), 2);
     assert!(seen[1].at - seen[0].at >= Duration::from_millis(50));
+}
+
+#[test]
+fn one_forbidden_file_among_others_is_its_own_trouble() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    let others = ["/a.warc.wat.gz", "/b.warc.wat.gz"];
+    place.server.put(PATH, &*bytes);
+    place.server.fault(PATH, vec![Fault::Status(403, None); 9]);
+    let mut urls = vec![place.server.url(PATH)];
+    for path in others {
+        place.server.put(path, &*bytes);
+        // Slow enough to be there when the server is asked again.
+        place.server.fault(path, [Fault::Status(503, Some("1"))]);
+        urls.push(place.server.url(path));
+    }
+    let shards = shard::find(&urls, &place.options).unwrap();
+    // Whoever probes decides: a good file clears it, and this one is then known; or it is itself the probe.
+    match fetch_all(&shards, place.folder.path()) {
+        Err(error) => assert_eq!(error.code(), "E-BLOCKED"),
+        Ok(fetched) => {
+            let failed = fetched
+                .iter()
+                .filter(|account| account.ending == Ending::Failed);
+            assert_eq!(failed.count(), 1);
+        }
+    }
+    let asked = place
+        .server
+        .seen()
+        .iter()
+        .filter(|seen| seen.path == PATH)
+        .count();
+    assert!(asked <= 2, "{asked}");
 }
 
 #[test]
@@ -399,15 +441,15 @@ fn redirects_on_the_same_server_are_followed_and_end() {
     place
         .server
         .fault(PATH, [Fault::Redirect(moved.to_owned())]);
-    assert_eq!(place.fetch().outcome, Outcome::Fetched);
+    assert_eq!(place.fetch().ending, Ending::Fetched);
 
     let place = Place::new();
     place.server.put(PATH, &*bytes);
     place
         .server
         .fault(PATH, vec![Fault::Redirect(PATH.to_owned()); 1000]);
-    assert_eq!(place.fetch().outcome, Outcome::Failed);
-    assert!(place.server.seen().len() <= 60);
+    assert_eq!(place.try_fetch().unwrap_err().code(), "E-REDIRECT");
+    assert_eq!(place.server.seen().len(), 6);
 }
 
 #[test]
@@ -447,8 +489,8 @@ fn forty_random_schedules_end_with_the_right_files() {
         let fetched = fetch_all(&shards, place.folder.path()).unwrap();
         for (account, (path, bytes)) in fetched.iter().zip(&files) {
             assert_eq!(
-                account.outcome,
-                Outcome::Fetched,
+                account.ending,
+                Ending::Fetched,
                 "seed {seed}, {path}: {account:?}"
             );
             let file = place.folder.path().join(path.trim_start_matches("/a/"));
@@ -461,6 +503,21 @@ fn forty_random_schedules_end_with_the_right_files() {
         );
     }
 }
+
+/// Lines of a list that lead out of its folder, to other servers, or that act on terminals.
+const LINES_THAT_LEAD_ELSEWHERE: &[&str] = &[
+    "../secret.warc.gz",
+    "/etc/passwd.warc.gz",
+    "http://169.254.169.254/latest.warc.gz",
+    "http:169.254.169.254/latest.warc.gz",
+    "https:127.0.0.1:1/latest.warc.gz",
+    "//127.0.0.1:1/latest.warc.gz",
+    "ftp:x.warc.gz",
+    "a\\..\\b.warc.gz",
+    "a/\u{1b}[31m.warc.gz",
+    "a/%2e%2e/%2e%2e/b.warc.gz?../..",
+    "crawl-data/x.txt",
+];
 
 #[test]
 fn a_list_names_files_below_its_base_and_nowhere_else() {
@@ -519,19 +576,109 @@ fn a_list_names_files_below_its_base_and_nowhere_else() {
     fetch_all(&shards, &out).unwrap();
     assert!(fs::read(out.join("crawl-data/a/2.warc.wat.gz")).unwrap() == bytes);
 
-    for line in [
-        "../secret",
-        "/etc/passwd",
-        "http://169.254.169.254/latest",
-        "a\\..\\b",
-        "a/\u{1b}[31m",
-    ] {
+    for line in LINES_THAT_LEAD_ELSEWHERE {
         place.server.put(list, gzipped(line));
         let error = shard::find(&[&*url], &options).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage, "{line}: {error}");
     }
     place.server.put(list, b"<html>sign in</html>".to_vec());
     assert!(shard::find(&[&*url], &options).is_err());
+}
+
+#[test]
+fn a_part_that_is_whole_needs_no_byte_more() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    place.server.put(PATH, &*bytes);
+    let cut = bytes.len() / 2;
+    place.server.fault(PATH, [Fault::Cut(cut)]);
+    place.server.fault(PATH, vec![Fault::Reset; 20]);
+    assert_eq!(place.fetch().ending, Ending::Failed);
+    // As after a kill between the last byte and the name.
+    fs::write(place.file(".part"), &bytes).unwrap();
+    place.server.put(PATH, &*bytes);
+    place.server.forget();
+    assert_eq!(place.fetch().ending, Ending::Fetched);
+    assert!(fs::read(place.file("")).unwrap() == bytes && !place.file(".part.json").exists());
+    let ranges: Vec<String> = place
+        .server
+        .seen()
+        .iter()
+        .map(|seen| seen.headers["range"].clone())
+        .collect();
+    assert_eq!(ranges, [format!("bytes={}-", bytes.len())]);
+}
+
+#[test]
+fn a_file_of_the_name_is_the_shard_only_when_it_is() {
+    let (bytes, other, place) = (shard_bytes(1), shard_bytes(2), Place::new());
+    let elsewhere = "/other/x.warc.wat.gz";
+    place.server.put(PATH, &*bytes);
+    place.server.put(elsewhere, &*other);
+    assert_eq!(place.fetch().ending, Ending::Fetched);
+    let shards = shard::find(&[place.server.url(elsewhere)], &place.options).unwrap();
+    let fetched = fetch_all(&shards, place.folder.path()).unwrap().remove(0);
+    assert_eq!(fetched.ending, Ending::Damaged);
+    assert!(fetched.reason.unwrap().contains("another address"));
+    // One that others left there: whole, and cut.
+    for (left, ending) in [
+        (&bytes[..], Ending::Present),
+        (&bytes[..500], Ending::Damaged),
+    ] {
+        let place = Place::new();
+        place.server.put(PATH, &*bytes);
+        fs::write(place.file(""), left).unwrap();
+        assert_eq!(place.fetch().ending, ending);
+        assert!(fs::read(place.file("")).unwrap() == left);
+    }
+}
+
+#[test]
+fn a_probe_that_is_sent_elsewhere_does_not_wait_for_itself() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    let moved = "/moved/x.warc.wat.gz";
+    place.server.put(PATH, &*bytes);
+    place.server.put(moved, &*bytes);
+    place.server.fault(
+        PATH,
+        [Fault::Status(403, None), Fault::Redirect(moved.to_owned())],
+    );
+    assert_eq!(place.fetch().ending, Ending::Fetched);
+}
+
+#[test]
+fn damage_behind_a_record_that_is_wrong_by_itself_is_damage() {
+    let (bytes, place) = (shard_bytes(1), Place::new());
+    // A member whose content begins no record, then the shard; the member behind it comes damaged.
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gz, b"no record at all\r\n").unwrap();
+    let mut odd = bytes.clone();
+    odd.extend(gz.finish().unwrap());
+    let middle = odd.len() + 200;
+    odd.extend(&bytes);
+    place.server.put(PATH, &*odd);
+    place.server.fault(PATH, [Fault::Flip(middle)]);
+    assert_eq!(place.fetch().ending, Ending::Fetched);
+    assert!(fs::read(place.file("")).unwrap() == odd);
+    assert_eq!(place.server.seen().len(), 2);
+}
+
+#[test]
+fn no_more_connections_are_open_than_allowed() {
+    let bytes = shard_bytes(1);
+    let server = Server::start();
+    let paths: Vec<String> = (0..12).map(|at| format!("/{at}.warc.wat.gz")).collect();
+    for path in &paths {
+        server.put(path, &*bytes);
+    }
+    let urls: Vec<String> = paths.iter().map(|path| server.url(path)).collect();
+    let network = quick_network(NetworkOptions {
+        connections: 2,
+        ..NetworkOptions::default()
+    });
+    let shards = shard::find(&urls, &find_options(network)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fetch_all(&shards, folder.path()).unwrap();
+    assert!(server.most_answers() <= 2, "{}", server.most_answers());
 }
 
 #[test]
@@ -549,15 +696,7 @@ fn a_stop_on_request_does_not_wait_for_a_server() {
             std::thread::sleep(Duration::from_millis(200));
             interrupt.request();
         });
-        fetch(&FetchJob {
-            shards: &shards,
-            out: folder.path(),
-            reader: Default::default(),
-            interrupt: &interrupt,
-            progress: Show::Nothing,
-            connections: 1,
-        })
-        .unwrap_err()
+        fetch(&job(&shards, folder.path(), &interrupt)).unwrap_err()
     });
     assert_eq!(error.exit(), Exit::Interrupted);
     assert!(started.elapsed() < Duration::from_secs(3));

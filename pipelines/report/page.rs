@@ -121,12 +121,12 @@ impl Page<'_> {
         self.card(&number(read.pages), "pages captured", false);
         self.card(&number(read.links), "links on them", false);
         self.card(
-            &indicatif::HumanBytes(facts.manifest.shard_bytes).to_string(),
+            &indicatif::HumanBytes(read.bytes).to_string(),
             &format!("in {} shards, compressed", number(read.shards)),
             false,
         );
         if let Some(seconds) = self.seconds("extract") {
-            let rate = facts.manifest.shard_bytes as f64 / 1e6 / seconds;
+            let rate = read.bytes as f64 / 1e6 / seconds;
             let label = format!(
                 "read: {} pages and {} links a second",
                 number((read.pages as f64 / seconds) as u64),

@@ -381,7 +381,7 @@ impl Worker<'_> {
             }
         }
         let totals = reader.totals();
-        shard.check_length(totals.bytes)?;
+        attempt.look_at_end(shard, totals)?;
         let account = ShardRow {
             pages: found.pages,
             skipped: found.skipped,

@@ -203,7 +203,7 @@ impl<'a> Worker<'a> {
             pages.move_to(&mut builders, &mut found)?;
         }
         let totals = reader.totals();
-        shard.check_length(totals.bytes)?;
+        attempt.look_at_end(shard, totals)?;
         fs::create_dir_all(graphs).map_err(|e| Error::cannot_create(graphs, &e))?;
         for (level, builder) in builders {
             let out = graphs.join(level.as_str());

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crawlrank_graph::{
-    AnyGraph, Column, Components, Graph, Harmonic, HarmonicOptions, PageRank, PageRankOptions,
-    Ranking, Restored,
+    AnyGraph, Column, Components, Harmonic, HarmonicOptions, PageRank, PageRankOptions, Ranking,
+    Restored,
 };
 use serde::{Deserialize, Serialize};
 
@@ -140,7 +140,7 @@ pub struct Report {
     /// Absent when components were not computed.
     #[serde(default)]
     pub components: Option<ComponentsReport>,
-    /// Why components were asked for and not computed.
+    /// Why components, or the strong ones of them, were asked for and not computed.
     #[serde(default)]
     pub components_left_out: Option<String>,
     /// Wall time of all that, without the time of an earlier process.
@@ -152,8 +152,8 @@ pub struct Report {
 pub struct ComponentsReport {
     /// Joined along edges taken in either direction.
     pub weak: ComponentSizes,
-    /// Joined by paths along the edges, both ways.
-    pub strong: ComponentSizes,
+    /// Joined by paths along the edges, both ways; absent when the graph has no arrays to search.
+    pub strong: Option<ComponentSizes>,
 }
 
 /// How many components there are, and how large.
@@ -235,8 +235,8 @@ pub struct Scores {
     pub closeness: Option<Vec<f64>>,
     /// The nodes that reach each node, itself among them.
     pub reachable: Option<Vec<f64>>,
-    /// The weak and the strong component of each node; absent when not computed.
-    pub components: Option<[Vec<u32>; 2]>,
+    /// The weak and the strong component of each node; each is absent when not computed.
+    pub components: [Option<Vec<u32>>; 2],
     /// How it went.
     pub report: Report,
 }
@@ -340,7 +340,7 @@ pub fn score(
     };
     let vectors = [&harmonic, &closeness, &reachable].into_iter().flatten();
     let scores_bytes = 8 * nodes * (1 + vectors.count() as u64);
-    let needed = components_memory_bytes(nodes) + scores_bytes;
+    let needed = components_memory_bytes(graph) + scores_bytes;
     let too_much = (needed > options.memory).then(|| {
         format!(
             "they need {} MiB, the budget is {} MiB; more --memory computes them",
@@ -348,11 +348,12 @@ pub fn score(
             options.memory >> 20
         )
     });
-    let components_left_out = only_stream.or(too_much).filter(|_| options.components);
-    let components = (options.components && components_left_out.is_none())
-        .then(|| components(graph.arrays()?, interrupt, show))
+    let components = (options.components && too_much.is_none())
+        .then(|| components(graph, interrupt, show))
         .transpose()?;
     let (components, components_report) = components.unzip();
+    // Without arrays only the strong ones are.
+    let components_left_out = too_much.or(only_stream).filter(|_| options.components);
     let asked = &options.pagerank;
     let report = Report {
         nodes,
@@ -385,7 +386,7 @@ pub fn score(
         harmonic,
         closeness,
         reachable,
-        components,
+        components: components.unwrap_or_default(),
         report,
     })
 }
@@ -464,37 +465,54 @@ fn harmonic_scores(
     })
 }
 
-/// What components take: the strong ones are looked for while the weak ones, four bytes a node, are kept.
-fn components_memory_bytes(nodes: u64) -> u64 {
+/// What components take. Of arrays the strong ones are looked for while the weak ones, four bytes a node, are kept; of a
+/// stream, the nodes of its sources are held to read it.
+fn components_memory_bytes(graph: &AnyGraph) -> u64 {
+    let nodes = graph.num_nodes();
     let weak = crawlrank_graph::weak_components_memory_bytes(nodes);
-    let strong = crawlrank_graph::strong_components_memory_bytes(nodes);
-    weak.max(4 * nodes + strong)
+    match graph {
+        AnyGraph::Arrays(_) => {
+            weak.max(4 * nodes + crawlrank_graph::strong_components_memory_bytes(nodes))
+        }
+        AnyGraph::Stream(graph) => weak + 4 * graph.stream().num_sources(),
+    }
 }
 
-/// Finds the weak and the strong component of each node.
+/// Finds the weak component of each node, and where there are arrays the strong one.
 fn components(
-    graph: &Graph,
+    graph: &AnyGraph,
     interrupt: &Interrupt,
     show: Show,
-) -> Result<([Vec<u32>; 2], ComponentsReport)> {
-    let find = |stage, find: FindComponents| {
+) -> Result<([Option<Vec<u32>>; 2], ComponentsReport)> {
+    let find = |stage, find: &dyn Fn(OnStep) -> GraphResult<Components>| {
         let progress = Progress::start(show, stage, "nodes", graph.num_nodes());
-        let found = find(graph, &mut |step| {
+        let found = find(&mut |step| {
             progress.set(step.nodes, String::new());
             interrupt.flow()
         });
         let components = interrupt.or_stopped(found)?;
         Ok::<_, Error>((ComponentSizes::of(&components)?, components.into_ids()))
     };
-    let (weak, weak_ids) = find("weak components", crawlrank_graph::weak_components)?;
-    let (strong, strong_ids) = find("strong components", crawlrank_graph::strong_components)?;
-    Ok(([weak_ids, strong_ids], ComponentsReport { weak, strong }))
+    let (weak, weak_ids) = find("weak components", &|step| match graph {
+        AnyGraph::Arrays(graph) => crawlrank_graph::weak_components(graph, step),
+        AnyGraph::Stream(graph) => crawlrank_graph::weak_components_of_stream(graph.stream(), step),
+    })?;
+    let strong = match graph {
+        AnyGraph::Arrays(graph) => Some(find("strong components", &|step| {
+            crawlrank_graph::strong_components(graph, step)
+        })?),
+        AnyGraph::Stream(_) => None,
+    };
+    let (strong, strong_ids) = strong.unzip();
+    Ok((
+        [Some(weak_ids), strong_ids],
+        ComponentsReport { weak, strong },
+    ))
 }
 
-type FindComponents = fn(
-    &Graph,
-    &mut dyn FnMut(crawlrank_graph::ComponentsStep) -> ControlFlow<()>,
-) -> std::result::Result<Components, crawlrank_graph::Error>;
+type OnStep<'a> = &'a mut dyn FnMut(crawlrank_graph::ComponentsStep) -> ControlFlow<()>;
+
+type GraphResult<T> = std::result::Result<T, crawlrank_graph::Error>;
 
 /// Writes scores, positions, components and the report into a new folder.
 pub fn write(folder: &Path, scores: &Scores) -> Result<()> {
@@ -521,12 +539,11 @@ pub fn write(folder: &Path, scores: &Scores) -> Result<()> {
             Column::write(&folder.join(format!("{name}.npy")), values)?;
         }
     }
-    let components = scores.components.iter().flatten();
-    for (name, ids) in ["weak_component", "strong_component"]
-        .iter()
-        .zip(components)
-    {
-        Column::write(&folder.join(format!("{name}.npy")), ids)?;
+    let names = ["weak_component", "strong_component"];
+    for (name, ids) in names.iter().zip(&scores.components) {
+        if let Some(ids) = ids {
+            Column::write(&folder.join(format!("{name}.npy")), ids)?;
+        }
     }
     let path = folder.join("ranks.json");
     let json = serde_json::to_vec_pretty(&scores.report).expect("a report is plain data");
@@ -561,7 +578,8 @@ mod tests {
                 checkpoint: Checkpoint::new(folder.path().join("ranks.checkpoint")),
             };
             let scores = score(&graph, &options, &Interrupt::default(), Show::Nothing).unwrap();
-            assert_eq!(scores.components.is_some(), fits, "{memory}");
+            let found = scores.components.iter().map(Option::is_some);
+            assert!(found.eq([fits, fits]), "{memory}");
             assert_eq!(scores.report.components.is_some(), fits, "{memory}");
             assert_eq!(scores.report.components_left_out.is_none(), fits);
         }

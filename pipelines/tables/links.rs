@@ -32,7 +32,7 @@ pub fn schema() -> Schema {
         ),
         text(
             "kind",
-            "Where the link stood: a, area, link, img, script, iframe, form, meta, redirect, header, style, object, media, cite, other",
+            "Where the link stood: a, area, ping, link, img, srcset, script, iframe, form, meta, refresh, redirect, header, style, object, media, cite, other",
         ),
         text(
             "rel",

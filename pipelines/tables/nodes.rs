@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray, new_null_array};
 use arrow_schema::{DataType, Field, Schema};
-use crawlrank_graph::{AnyGraph, Column, Graph, Names, NodeDegrees};
+use crawlrank_graph::{AnyGraph, Column, ColumnValue, Graph, Names, NodeDegrees};
 
 use super::{BATCH_ROWS, TableWriter, column, count, text};
 use crate::error::{Error, Exit, Result};
@@ -18,8 +18,8 @@ pub struct MappedScores {
     pub(crate) pagerank_pos: Column<i64>,
     /// Scores and positions, where they were computed.
     pub(crate) harmonic: Option<(Column<f64>, Column<i64>)>,
-    /// Weak and strong.
-    components: Option<[Column<u32>; 2]>,
+    /// Weak and strong, where they were computed.
+    components: [Option<Column<u32>>; 2],
     /// Those [on request](ON_REQUEST) that are there.
     on_request: [Option<Column<f64>>; 2],
 }
@@ -36,6 +36,13 @@ pub const ON_REQUEST: [(&str, &str); 2] = [
     ),
 ];
 
+/// Opens the column `NAME.npy` of a folder, where it is there.
+fn optional<T: ColumnValue>(folder: &Path, name: &str, nodes: u64) -> Result<Option<Column<T>>> {
+    let path = folder.join(name).with_extension("npy");
+    let is_there = path.exists();
+    Ok(is_there.then(|| Column::open(&path, nodes)).transpose()?)
+}
+
 impl MappedScores {
     /// Opens the scores in `folder`, which must be those of `nodes` nodes.
     pub fn open(folder: &Path, nodes: u64) -> Result<Self> {
@@ -45,25 +52,18 @@ impl MappedScores {
             true => Some((scores("harmonic.npy")?, positions("harmonic_pos.npy")?)),
             false => None,
         };
-        let optional = |name: &str| -> Result<Option<Column<f64>>> {
-            let name = format!("{name}.npy");
-            let is_there = folder.join(&name).exists();
-            Ok(is_there.then(|| scores(&name)).transpose()?)
-        };
-        let component = |name: &str| Column::<u32>::open(&folder.join(name), nodes);
-        let components = match folder.join("weak_component.npy").exists() {
-            true => Some([
-                component("weak_component.npy")?,
-                component("strong_component.npy")?,
-            ]),
-            false => None,
-        };
         Ok(MappedScores {
             pagerank: scores("pagerank.npy")?,
             pagerank_pos: positions("pagerank_pos.npy")?,
             harmonic,
-            components,
-            on_request: [optional(ON_REQUEST[0].0)?, optional(ON_REQUEST[1].0)?],
+            components: [
+                optional(folder, "weak_component", nodes)?,
+                optional(folder, "strong_component", nodes)?,
+            ],
+            on_request: [
+                optional(folder, ON_REQUEST[0].0, nodes)?,
+                optional(folder, ON_REQUEST[1].0, nodes)?,
+            ],
         })
     }
 
@@ -313,13 +313,13 @@ pub fn ranks_schema(named: bool, requested: [bool; 2]) -> Schema {
 
 fn component_arrays(scores: &MappedScores, ids: Ids) -> [ArrayRef; 2] {
     let range = ids.start as usize..ids.end as usize;
-    match &scores.components {
-        Some(components) => components.each_ref().map(|component| -> ArrayRef {
-            let ids = component[range.clone()].iter();
-            Arc::new(Int64Array::from_iter_values(ids.map(|&id| i64::from(id))))
-        }),
-        None => [(); 2].map(|()| new_null_array(&DataType::Int64, range.len())),
-    }
+    scores.components.each_ref().map(|component| -> ArrayRef {
+        let Some(component) = component else {
+            return new_null_array(&DataType::Int64, range.len());
+        };
+        let ids = component[range.clone()].iter();
+        Arc::new(Int64Array::from_iter_values(ids.map(|&id| i64::from(id))))
+    })
 }
 
 /// Writes the scores of a graph that belongs to no run, with those columns of [`ON_REQUEST`] that are requested.

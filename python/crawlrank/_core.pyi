@@ -93,8 +93,8 @@ def links(
     graph.
 
     `path`: a shard (plain, gzip or zstd), or several; rows come in the order of shards, pages and links.
-    `kind`: shards with the links as Common Crawl extracted them, `wat`, or captures as fetched, of which
-    redirects are read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with the
+    `kind`: shards with the links as Common Crawl extracted them, `wat`, or captures as fetched, whose
+    HTML and redirects are read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with the
     hosts of Common Crawl's own job, `cc`. `www`: `strip` takes a leading `www.` off hosts where two labels
     remain. `exclude_rel`: links with these rel values give no row: `nofollow`, `ugc`, `sponsored`.
     `only_kind`: only links of these kinds give one: `a`, `img`, `script`, `redirect`, … `max_links`: links
@@ -228,8 +228,9 @@ class Graph:
     """A graph directory: a mapping of the names of its arrays to the arrays, which NumPy maps from their
     files.
 
-    `Graph(path)` opens any, also one that `crawlrank graph merge` made; `run.graph()` gives that of a run
-    with its scores. With n nodes and m edges, in order of ids unless said otherwise:
+    `Graph(path)` opens any that has arrays of its edges, also one that `crawlrank graph merge` made;
+    `run.graph()` gives that of a run with its scores. Of a graph that carries only its ranking stream,
+    `crawlrank graph convert --form arrays` makes one. With n nodes and m edges, in order of ids unless said otherwise:
 
     - `names` (`uint8`) and `name_offsets` (`uint64`, n + 1): the name of node `i` is the bytes
       `names[name_offsets[i]:name_offsets[i + 1]]`; names ascend, hosts are reversed (`com.example.www`).
@@ -246,7 +247,8 @@ class Graph:
     Arrays are read-only and share the memory of the files: nothing is read before it is looked at. Needs
     NumPy.
 
-    Raises `CrawlrankError` when the directory holds no graph, or one that is cut or of another version."""
+    Raises `CrawlrankError` when the directory holds no graph, or one that is cut, of another version or
+    without such arrays."""
 
     def __new__(cls, path: str | PathLike[str]) -> Graph: ...
     @property

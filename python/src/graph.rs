@@ -14,7 +14,8 @@ use crate::error::raised;
 
 /// A graph directory: a mapping of the names of its arrays to the arrays, which NumPy maps from their files.
 ///
-/// `Graph(path)` opens any, also one that `crawlrank graph merge` made; `run.graph()` gives that of a run with its scores.
+/// `Graph(path)` opens any that has arrays of its edges, also one that `crawlrank graph merge` made; `run.graph()` gives that of
+/// a run with its scores. Of a graph that carries only its ranking stream, `crawlrank graph convert --form arrays` makes one.
 /// With n nodes and m edges, in order of ids unless said otherwise:
 ///
 /// - `names` (`uint8`) and `name_offsets` (`uint64`, n + 1): the name of node `i` is the bytes
@@ -28,7 +29,7 @@ use crate::error::raised;
 ///
 /// Arrays are read-only and share the memory of the files: nothing is read before it is looked at. Needs NumPy.
 ///
-/// Raises `CrawlrankError` when the directory holds no graph, or one that is cut or of another version.
+/// Raises `CrawlrankError` when the directory holds no graph, or one that is cut, of another version or without such arrays.
 #[pyclass(frozen, mapping, module = "crawlrank")]
 pub(crate) struct Graph {
     path: PathBuf,

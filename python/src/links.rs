@@ -57,8 +57,8 @@ fn size(object: Option<Bound<'_, PyAny>>, name: &str, default: Size) -> PyResult
 /// Reads the links of pages from a shard, or from several: every link of every page as a row, without a graph.
 ///
 /// `path`: a shard (plain, gzip or zstd), or several; rows come in the order of shards, pages and links.
-/// `kind`: shards with the links as Common Crawl extracted them, `wat`, or captures as fetched, of which redirects are
-/// read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with the hosts of Common Crawl's
+/// `kind`: shards with the links as Common Crawl extracted them, `wat`, or captures as fetched, whose HTML and
+/// redirects are read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with the hosts of Common Crawl's
 /// own job, `cc`. `www`: `strip` takes a leading `www.` off hosts where two labels remain. `exclude_rel`: links with
 /// these rel values give no row: `nofollow`, `ugc`, `sponsored`. `only_kind`: only links of these kinds give one: `a`,
 /// `img`, `script`, `redirect`, … `max_links`: links read of a page. `max_url`: longest address, 8 KiB, `max_record`:

@@ -108,6 +108,41 @@ fn reversed(host: &str) -> String {
     labels.join(".")
 }
 
+/// The pages of a synthetic shard come as captures and as what Common Crawl's generator finds in them.
+#[test]
+fn html_has_the_links_of_its_wat_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let shard = |suffix: &str| {
+        sample("kinds").join(format!(
+            "CC-MAIN-20261101000000-20261101030000-00000.{suffix}"
+        ))
+    };
+    for profile in ["browser", "cc"] {
+        let out = |kind: &str| folder.path().join(format!("{profile}-{kind}"));
+        let wat = ["--profile", profile, "-q"];
+        assert_eq!(
+            write_links(&[shard("warc.wat.gz")], &out("wat"), &wat).code,
+            0
+        );
+        let warc = ["--kind", "warc", "--profile", profile, "-q"];
+        assert_eq!(
+            write_links(&[shard("warc.gz")], &out("warc"), &warc).code,
+            0
+        );
+        // Texts that are cut at 128 characters are so in one place or another.
+        let comparable = |mut row: [Option<String>; 7]| {
+            let text = row[6].take().unwrap_or_default();
+            (row, text.chars().take(100).collect::<String>())
+        };
+        let [of_wat, of_html] = ["wat", "warc"].map(|kind| {
+            let rows = rows(&out(kind));
+            rows.into_iter().map(comparable).collect::<Vec<_>>()
+        });
+        assert!(of_wat.len() > 1000, "{}", of_wat.len());
+        assert!(of_wat == of_html, "{profile}: rows differ");
+    }
+}
+
 #[test]
 fn the_hosts_of_the_rows_are_the_pairs_of_the_graph() {
     let folder = tempfile::tempdir().unwrap();

@@ -39,7 +39,7 @@ fn ranked(folder: &Path, edges: &Path, import: &[&str], rank: &[&str]) -> (PathB
 }
 
 /// A column of `ranks.parquet`; nothing where all of it is null.
-fn column(out: &Path, name: &str) -> Option<Vec<i64>> {
+pub(crate) fn column(out: &Path, name: &str) -> Option<Vec<i64>> {
     values::<Int64Type>(out, name)
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::rank_commands::column;
 use crate::util::{Ran, crawlrank, rows};
 
 fn text(path: &Path) -> &str {
@@ -172,17 +173,47 @@ fn what_needs_arrays_says_how_they_are_made() {
         "{}",
         ran.stderr
     );
+}
 
-    let ran = rank(&at("stream"), &at("ranks"), &["--components"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+#[test]
+fn weak_components_are_those_of_the_arrays_and_strong_ones_need_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let edges = at("edges.tsv");
+    // A cycle of 1, 2 and 5 with a way out to 0; 4 links to 3; 6 is alone.
+    fs::write(&edges, "1 2\n2 5\n5 1\n5 0\n4 3\n").unwrap();
+    let [(arrays, _), (stream, stderr)] = ["arrays", "stream"].map(|form| {
+        let import = ["graph", "import", "--format", "edges", text(&edges)];
+        let graph = at(form);
+        let more = ["--nodes", "7", "--form", form, "--out", text(&graph)];
+        rows([&import[..], &more].concat());
+        let out = at(&format!("ranks-{form}"));
+        let ran = rank(&graph, &out, &["--components", "--no-harmonic"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        (out, ran.stderr)
+    });
+    let report = |out: &Path| -> Value {
+        serde_json::from_slice(&fs::read(out.join("ranks.json")).unwrap()).unwrap()
+    };
+    let (of_arrays, of_stream) = (report(&arrays), report(&stream));
+    let weak = &of_arrays["components"]["weak"];
+    assert_eq!(weak["count"], 3);
+    assert_eq!(&of_stream["components"]["weak"], weak);
+    assert_eq!(of_stream["components"]["strong"], Value::Null);
+    let ids = column(&stream, "weak_component");
+    assert!(ids.is_some() && ids == column(&arrays, "weak_component"));
+    assert_eq!(column(&stream, "strong_component"), None);
+
     let remedy = format!(
         "crawlrank graph convert {} --form arrays",
         text(&at("stream"))
     );
-    assert_eq!(ran.stderr.matches(&remedy).count(), 1, "{}", ran.stderr);
-    let report = fs::read(at("ranks").join("ranks.json")).unwrap();
-    let report: Value = serde_json::from_slice(&report).unwrap();
-    let why = report["components_left_out"].as_str().unwrap();
+    assert_eq!(stderr.matches(&remedy).count(), 1, "{stderr}");
+    assert!(
+        stderr.contains("strong components are null: the graph carries only"),
+        "{stderr}"
+    );
+    let why = of_stream["components_left_out"].as_str().unwrap();
     assert!(why.contains(&remedy), "{why}");
 }
 

@@ -39,6 +39,8 @@ pub(crate) fn crawlrank_with_stdin<A: AsRef<OsStr>>(
     stdin: &[u8],
 ) -> Ran {
     let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_crawlrank"));
+    // Not the list of crawls that a developer keeps.
+    command.env("XDG_CACHE_HOME", "/nonexistent");
     let output = command.args(arguments).write_stdin(stdin).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(

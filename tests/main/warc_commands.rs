@@ -1,8 +1,9 @@
 //! `warc ls`, `warc cat`, `warc check`.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -211,12 +212,17 @@ fn a_refused_shard_leaves_by_4_and_the_others_are_checked() {
 fn a_wrong_path_is_found_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let good = file(&folder, "good.warc", record("http://a.example/", "one"));
-    for wrong in [folder.path().join("none.warc"), folder.path().to_owned()] {
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    for wrong in [folder.path().join("none.warc"), empty] {
         for command in ["ls", "check"] {
             let ran = crawlrank(["warc", command, text(&good), text(&wrong)]);
             assert_eq!((ran.code, ran.stdout.len()), (2, 0), "{}", ran.stderr);
         }
     }
+    // A folder stands for the shards in it.
+    let checked = rows(["warc", "check", text(folder.path())]);
+    assert_eq!(column(&checked, "shard"), [text(&good)]);
 }
 
 #[test]
@@ -341,5 +347,51 @@ fn every_known_damage_gives_what_is_expected() {
                 "{name}: {faults:?}"
             );
         }
+    }
+}
+
+/// A record of half a gigabyte of zeros, ten times over the limit, in half a megabyte; as gzip, and as zstd in a tenth of that.
+fn bombs(folder: &Path) -> [PathBuf; 2] {
+    const BYTES: u64 = 512 << 20;
+    let header = format!(
+        "WARC/1.0\r\nWARC-Type: resource\r\nWARC-Target-URI: http://a.example/\r\nContent-Length: {BYTES}\r\n\r\n"
+    );
+    let content = || {
+        let zeros = std::io::repeat(0).take(BYTES);
+        header.as_bytes().chain(zeros).chain(&b"\r\n\r\n"[..])
+    };
+    let [gz, zst] = ["bomb.warc.gz", "bomb.warc.zst"].map(|name| folder.join(name));
+    let mut encoder = GzEncoder::new(fs::File::create(&gz).unwrap(), Compression::fast());
+    std::io::copy(&mut content(), &mut encoder).unwrap();
+    encoder.finish().unwrap();
+    let mut encoder = zstd::stream::Encoder::new(fs::File::create(&zst).unwrap(), 1).unwrap();
+    std::io::copy(&mut content(), &mut encoder).unwrap();
+    encoder.finish().unwrap();
+    [gz, zst]
+}
+
+#[test]
+fn bombs_are_one_fault_within_twice_the_limit_of_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    for bomb in bombs(folder.path()) {
+        // Data of the process: twice the limit of a record (64 MiB), and 16 MiB.
+        let ran = Command::new("sh")
+            .args([
+                "-c",
+                "ulimit -d 147456 && exec \"$0\" \"$@\"",
+                env!("CARGO_BIN_EXE_crawlrank"),
+            ])
+            .args(["warc", "check", bomb.to_str().unwrap(), "-o", "jsonl"])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(3), "{stderr}");
+        let row: Value = serde_json::from_slice(&ran.stdout).unwrap();
+        assert_eq!(
+            (&row["records"], &row["faults"]),
+            (&Value::from(0), &Value::from(1)),
+            "{row}"
+        );
+        assert_eq!(row["fault_bytes"], row["bytes"]);
     }
 }

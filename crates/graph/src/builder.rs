@@ -275,8 +275,8 @@ impl GraphBuilder {
     /// Writes the graph at `out`, which must be free, and opens it.
     ///
     /// # Errors
-    /// [`Error::Exists`], [`Error::TooManyNodes`], [`Error::PagesOverflow`], [`Error::Io`]. Nothing
-    /// is left behind.
+    /// [`Error::Exists`], [`Error::TooManyNodes`], [`Error::PagesOverflow`], [`Error::NodePagesOverflow`],
+    /// [`Error::Io`]. Nothing is left behind.
     pub fn finish(self, out: &Path) -> Result<Graph, Error> {
         let made = self.finish_with(out, &mut |_| ControlFlow::Continue(()))?;
         Ok(made.graph)

@@ -271,11 +271,17 @@ pub(crate) struct Lists {
 }
 
 impl<W: Word> ByTarget<W> {
-    /// For targets below `num_nodes`, within `work_bytes` of memory.
+    /// For targets below `num_nodes`, within `work_bytes` of memory, or twice what the places and lengths of buckets take
+    /// where that is more: 40 bytes for each thread and target of a bucket.
     pub(crate) fn new(num_nodes: usize, tmp: &Path, work_bytes: usize) -> Self {
-        let in_flight = 2 * ITEMS_PER_THREAD * rayon::current_num_threads();
+        let threads = rayon::current_num_threads();
+        let in_flight = 2 * ITEMS_PER_THREAD * threads;
+        let cut = Cut::of(num_nodes);
+        let per_target = threads * size_of::<usize>() + in_flight * size_of::<u32>();
+        let in_buckets = per_target << cut.place_bits;
+        let work_bytes = work_bytes - in_buckets.min(work_bytes / 2);
         ByTarget {
-            cut: Cut::of(num_nodes),
+            cut,
             most_bytes: work_bytes / 4 * 3,
             most_edges: (work_bytes / 8 / in_flight / size_of::<W>()).max(1 << 10),
             chunks: Vec::new(),

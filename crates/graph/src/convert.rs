@@ -99,7 +99,7 @@ pub(crate) fn to_arrays(
     let mut writer = GraphWriter::create(out, flags)?;
     copy_nodes(graph.nodes(), &mut writer)?;
     write_edges(graph, &mut writer, tmp, memory_bytes, tick)?;
-    writer.copy_stream(graph.stream().path())?;
+    writer.copy_stream(graph.stream().path(), tick)?;
     let (n, m) = (graph.nodes().num_nodes(), graph.nodes().num_edges());
     writer.finish_with_stream(n, m)
 }
@@ -159,7 +159,7 @@ fn to_stream(graph: &Graph, out: &Path, tick: &mut Tick<'_>) -> Result<StreamGra
     match graph.ranking_stream() {
         Some(path) => {
             RankingStream::of(graph, &path)?;
-            writer.copy_stream(&path)?;
+            writer.copy_stream(&path, tick)?;
         }
         None => stream::write(graph, &writer.stream_path(), true, tick)?,
     }

@@ -43,14 +43,14 @@ pub enum Error {
         /// The directory of its sorted runs.
         path: PathBuf,
     },
-    /// The graph was written in another version of the format.
+    /// A graph, or its ranking stream, was written in another version of the format.
     #[error("{}: expected format version {expected}, found {found}; read it with the program that wrote it, or build it again", path.display())]
     Version {
-        /// The `graph.json` that says so.
+        /// The `graph.json` or `ranking.stream` that says so.
         path: PathBuf,
         /// Its version.
         found: u64,
-        /// The version this crate reads.
+        /// The newest version that this crate reads.
         expected: u32,
     },
     /// A graph is never written over something else.
@@ -102,6 +102,12 @@ pub enum Error {
         source_id: u32,
         /// Node id of the target.
         target_id: u32,
+    },
+    /// The pages of one node do not add up within 64 bits.
+    #[error("the pages of the node `{name}` exceed 18446744073709551615")]
+    NodePagesOverflow {
+        /// The node's name.
+        name: String,
     },
     /// The memory for a result could not be had.
     #[error(

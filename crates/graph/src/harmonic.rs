@@ -71,7 +71,8 @@ pub struct HarmonicStep {
     pub changed: u64,
 }
 
-/// Harmonic centrality of all nodes, and what comes with it.
+/// Harmonic centrality of all nodes, and what comes with it: estimates from [`harmonic`], which may lie beyond the ranges
+/// below by their error, and exact from [`harmonic_exact`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Harmonic {
@@ -79,10 +80,10 @@ pub struct Harmonic {
     pub scores: Vec<f64>,
     /// The number of nodes that reach each node, itself among them: from 1 to n.
     pub reachable: Vec<f64>,
-    /// One over the sum of distances from the nodes that reach each node, and 0 where there are none; no
-    /// values unless [asked for](HarmonicOptions::closeness).
+    /// One over the sum of distances from the nodes that reach each node, and 0 where there are none; from
+    /// [`harmonic`] no values unless [asked for](HarmonicOptions::closeness).
     pub closeness: Vec<f64>,
-    /// Steps done until no ball grew: the longest shortest path, about.
+    /// Steps done until no ball grew: the longest shortest path, or of estimates about that.
     pub iterations: usize,
 }
 

@@ -516,6 +516,15 @@ impl SortedNames {
         self.names[number].get(id >> self.bits)
     }
 
+    /// Returns the name of an id, or nothing for an id that no name has.
+    pub(crate) fn name(&self, id: u32) -> &[u8] {
+        let number = id as usize & ((1 << self.bits) - 1);
+        match ((id >> self.bits) as usize) < self.names[number].len() {
+            true => self.get(id),
+            false => &[],
+        }
+    }
+
     /// No id is this high or higher.
     pub(crate) fn end(&self) -> usize {
         let most = self.names.iter().map(Placed::len).max();

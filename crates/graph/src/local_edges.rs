@@ -183,13 +183,13 @@ impl<R: Record + Pod> LocalEdges<R> {
             work_bytes,
             ..
         } = self;
-        for spill in spills {
-            nodes.extend(spill.nodes::<R>()?);
-        }
         let sorted = match (names.is_empty(), names.bits()) {
             (true, _) => sorted_names::<R>(spills)?,
             (false, bits) => SortedNames::of(names.into_names(), bits),
         };
+        for spill in spills {
+            nodes.extend(spill.nodes::<R>(sorted.end())?);
+        }
         let n = write_names(&sorted, &nodes, writer)?;
         let ids = sorted.ranks();
         drop((sorted, nodes));
@@ -218,9 +218,10 @@ impl<R: Record + Pod> LocalEdges<R> {
         let mut scratch = Scratch::new(tmp);
         let flags = writer.flags();
         let sorted = numberings.iter().map(|spills| {
-            let nodes = spills.iter().map(|spill| spill.nodes::<R>());
+            let sorted = sorted_names::<R>(spills)?;
+            let nodes = spills.iter().map(|spill| spill.nodes::<R>(sorted.end()));
             let nodes = nodes.collect::<Result<Vec<_>, _>>()?.concat();
-            write_aside(&sorted_names::<R>(spills)?, &nodes, flags, &mut scratch)
+            write_aside(&sorted, &nodes, flags, &mut scratch)
         });
         let sorted = sorted.collect::<Result<Vec<_>, Error>>()?;
         let graphs = sorted.iter().map(|(path, _)| OneWayGraph::open(path));
@@ -268,7 +269,7 @@ fn write_names(
     sorted.write(&mut names)?;
     let n = names.finish(writer)?;
     if writer.flags().node_pages {
-        let pages = sums_of(nodes, sorted.end())?;
+        let pages = sums_of(nodes, sorted)?;
         let mut array = writer.array("node_pages")?;
         array.extend_of(&sorted.order, |&id| pages[id as usize])?;
         writer.finish_array(array)?;
@@ -276,16 +277,16 @@ fn write_names(
     Ok(n)
 }
 
-/// Pages by local id, all of which are below `end`.
-fn sums_of(nodes: &[NodePages], end: usize) -> Result<Vec<u64>, Error> {
-    let mut sums = vec![0u64; end];
+/// Pages by local id.
+fn sums_of(nodes: &[NodePages], sorted: &SortedNames) -> Result<Vec<u64>, Error> {
+    let mut sums = vec![0u64; sorted.end()];
     for &[id, pages] in nodes {
-        let overflow = || Error::PagesOverflow {
-            source_id: id as u32,
-            target_id: id as u32,
-        };
-        let sum = sums.get_mut(id as usize).ok_or_else(overflow)?;
-        *sum = sum.checked_add(pages).ok_or_else(overflow)?;
+        let sum = &mut sums[id as usize];
+        *sum = sum
+            .checked_add(pages)
+            .ok_or_else(|| Error::NodePagesOverflow {
+                name: String::from_utf8_lossy(sorted.name(id as u32)).into_owned(),
+            })?;
     }
     Ok(sums)
 }

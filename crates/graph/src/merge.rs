@@ -7,6 +7,9 @@
 //! Memory: write buffers and a head per input; the maps (4 bytes per node of each input) lie in
 //! scratch and are mapped. Every file is read and written front to back.
 //!
+//! Disk: besides the result, and while there are levels the merged graphs of one, the arrays made of those inputs that
+//! carry only their stream: of a group of [`MergeOptions::max_open`] at a time, 4 bytes an edge, 8 a node and the names.
+//!
 //! [`transpose`]: crate::transpose
 
 use crate::Error;
@@ -38,8 +41,8 @@ pub enum SelfLoops {
 pub struct MergeOptions {
     /// Memory for buffers and for sorting the incoming direction. Default: 1 GiB.
     pub memory_bytes: usize,
-    /// Graphs merged at a time; more are merged in levels. Default: 64, at least 2. Their files are
-    /// mapped and hold no descriptors, so the limit of open files does not matter.
+    /// Graphs merged at a time; more are merged in levels, unless to a graph that carries only its stream. Default: 64,
+    /// at least 2. Their files are mapped and hold no descriptors, so the limit of open files does not matter.
     pub max_open: usize,
     /// Default: dropped.
     pub self_loops: SelfLoops,
@@ -116,8 +119,9 @@ impl<'a> Tick<'a> {
         }
     }
 
+    /// Asks now, however few edges there were since the last time.
     #[cold]
-    fn ask(&mut self) -> Result<(), Error> {
+    pub(crate) fn ask(&mut self) -> Result<(), Error> {
         self.next = self.edges + EDGES_PER_TICK;
         let edges = self.edges;
         match self
@@ -173,7 +177,8 @@ fn merge_paths(
     while inputs.len() > fan_in {
         let mut merged = Vec::new();
         for group in inputs.chunks(fan_in) {
-            let graphs = open_group(group, own, &mut scratch, tmp, options, tick)?;
+            let mut unpacked = Scratch::new(tmp);
+            let graphs = open_group(group, own, &mut unpacked, tmp, options, tick)?;
             let flags = merged_flags(&nodes_of(&graphs), SelfLoops::Keep, options.pages)?;
             let path = scratch.new_path()?;
             let mut writer = GraphWriter::create_scratch(
@@ -193,7 +198,8 @@ fn merge_paths(
         inputs = merged;
         own = true;
     }
-    let graphs = open_group(&inputs, own, &mut scratch, tmp, options, tick)?;
+    let mut unpacked = Scratch::new(tmp);
+    let graphs = open_group(&inputs, own, &mut unpacked, tmp, options, tick)?;
     let flags = merged_flags(&nodes_of(&graphs), options.self_loops, options.pages)?;
     let mut writer = GraphWriter::create(
         out,
@@ -203,23 +209,23 @@ fn merge_paths(
         },
     )?;
     let (n, m) = merge_into(&graphs, &mut writer, &mut scratch, tick)?;
-    drop(graphs);
+    drop((graphs, unpacked));
     write_incoming(&mut writer, n, m, tmp, options.memory_bytes, tick)?;
     writer.finish(n, m)
 }
 
-/// `own`: scratch of this process; other graphs are the caller's.
+/// `own`: scratch of this process; other graphs are the caller's. Arrays of streams are made in `unpacked`.
 fn open_group(
     paths: &[PathBuf],
     own: bool,
-    scratch: &mut Scratch,
+    unpacked: &mut Scratch,
     tmp: &Path,
     options: &MergeOptions,
     tick: &mut Tick<'_>,
 ) -> Result<Vec<OneWayGraph>, Error> {
     let open = |path: &PathBuf| match own {
         true => OneWayGraph::open(path),
-        false => open_one_way(path, scratch, tmp, options, tick),
+        false => open_one_way(path, unpacked, tmp, options, tick),
     };
     paths.iter().map(open).collect()
 }

@@ -1,6 +1,8 @@
 //! Many graphs, of either form, to one that carries only its stream.
 //!
-//! Names are merged as for arrays. Edges, renumbered, are sorted once, by target, whatever order they come in.
+//! Names are merged as for arrays, but all at once. Edges, renumbered, are sorted once, by target, whatever order they
+//! come in. So the inputs' files are mapped, however many they are, for a head and 16 KiB of ids each; of their streams
+//! one at a time is open.
 
 use crate::Error;
 use crate::convert::{Form, copy_nodes, write_edges};
@@ -13,7 +15,7 @@ use crate::parts::{Most, Part, for_parts};
 use crate::sorter::Sorter;
 use crate::stream::{SeenSources, StreamEdges};
 use crate::stream_builder::{sorting_bytes, write_stream};
-use crate::stream_graph::{AnyGraph, StreamGraph};
+use crate::stream_graph::{AnyGraph, StreamGraph, open_stream};
 use crate::verify::verify_one_way;
 use crate::writer::{GraphWriter, Scratch, check_free, work_bytes};
 use std::ops::ControlFlow;
@@ -41,10 +43,11 @@ pub fn merge_as(
     merge_inputs(&inputs, out, tmp, options, tick).map(AnyGraph::Stream)
 }
 
-/// A graph that is merged.
+/// A graph that is merged. Nothing in it holds a descriptor.
 enum Input {
     Arrays(OneWayGraph),
-    Stream(StreamGraph),
+    /// The stream is opened again when its edges are read.
+    Stream(NodeData),
 }
 
 impl Input {
@@ -60,13 +63,13 @@ impl Input {
         if verify {
             graph.verify()?;
         }
-        Ok(Input::Stream(graph))
+        Ok(Input::Stream(graph.into_nodes()))
     }
 
     fn nodes(&self) -> &NodeData {
         match self {
             Input::Arrays(graph) => graph.nodes(),
-            Input::Stream(graph) => graph.nodes(),
+            Input::Stream(nodes) => nodes,
         }
     }
 }
@@ -79,10 +82,10 @@ pub(crate) fn open_one_way(
     options: &MergeOptions,
     tick: &mut Tick<'_>,
 ) -> Result<OneWayGraph, Error> {
-    let graph = match Input::open(path, options.verify)? {
-        Input::Arrays(graph) => return Ok(graph),
-        Input::Stream(graph) => graph,
-    };
+    if let Input::Arrays(graph) = Input::open(path, options.verify)? {
+        return Ok(graph);
+    }
+    let graph = StreamGraph::open(path)?;
     let (nodes, made) = (graph.nodes(), scratch.new_path()?);
     let mut writer = GraphWriter::create_scratch(&made, nodes.flags())?;
     copy_nodes(nodes, &mut writer)?;
@@ -168,9 +171,9 @@ impl Renumbered {
                     })
                 })
             }
-            Input::Stream(graph) => {
-                let stream = graph.stream();
-                let edges = StreamEdges::new(stream, &stream.out_degrees()?);
+            Input::Stream(nodes) => {
+                let stream = open_stream(nodes.dir(), nodes.manifest())?;
+                let edges = StreamEdges::new(&stream, &stream.out_degrees()?);
                 edges.for_each_in_order(memory_bytes, &mut |edges| {
                     tick.edges(edges.len() as u64)?;
                     let parts: Vec<&[u64]> = edges.chunks(sorter.most_in_part()).collect();

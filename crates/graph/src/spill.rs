@@ -160,13 +160,14 @@ impl Spill {
         parts.collect()
     }
 
-    /// Pages of nodes, as they came.
-    pub(crate) fn nodes<R: Record>(&self) -> Result<Vec<NodePages>, Error> {
-        let (start, end) = self.nodes_range::<R>();
-        let bytes = self.map.get(start..end);
+    /// Pages of nodes, as they came; all ids are below `end`.
+    pub(crate) fn nodes<R: Record>(&self, end: usize) -> Result<Vec<NodePages>, Error> {
+        let (start, behind) = self.nodes_range::<R>();
+        let bytes = self.map.get(start..behind);
         let bytes = bytes.filter(|bytes| xxh3_64(bytes) == self.last_checksums()[0]);
         let nodes: Option<&[NodePages]> =
             bytes.and_then(|bytes| bytemuck::try_cast_slice(bytes).ok());
+        let nodes = nodes.filter(|nodes| nodes.iter().all(|&[id, _]| id < end as u64));
         let nodes = nodes.ok_or_else(|| Error::damaged_run(&self.path, start as u64))?;
         Ok(nodes.to_vec())
     }

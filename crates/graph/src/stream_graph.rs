@@ -41,14 +41,7 @@ impl StreamGraph {
                 found: "one with arrays of its edges".to_owned(),
             });
         }
-        let path = dir.join(STREAM);
-        let stream = RankingStream::open(&path)?;
-        let sizes = (manifest.num_nodes, manifest.num_edges);
-        let is_its = manifest.is_of_stream(stream.hash());
-        if !is_its || sizes != (stream.num_nodes(), stream.num_edges()) {
-            let expected = "the stream of which the manifest has the checksum";
-            return Err(Error::corrupt(&path, Some(0), expected, "another stream"));
-        }
+        let stream = open_stream(dir, &manifest)?;
         Ok(StreamGraph {
             nodes: NodeData::open(dir, manifest)?,
             stream,
@@ -67,6 +60,10 @@ impl StreamGraph {
 
     pub(crate) fn nodes(&self) -> &NodeData {
         &self.nodes
+    }
+
+    pub(crate) fn into_nodes(self) -> NodeData {
+        self.nodes
     }
 
     /// Reads the whole graph, on all threads, and checks it: arrays and segments against their checksums; names ascend;
@@ -89,6 +86,19 @@ impl StreamGraph {
         }
         self.stream.verify_edges(self.nodes.flags().self_loops)
     }
+}
+
+/// Opens the stream of a graph directory that carries nothing else, and makes sure that it is the manifest's.
+pub(crate) fn open_stream(dir: &Path, manifest: &Manifest) -> Result<RankingStream, Error> {
+    let path = dir.join(STREAM);
+    let stream = RankingStream::open(&path)?;
+    let sizes = (manifest.num_nodes, manifest.num_edges);
+    let is_its = manifest.is_of_stream(stream.hash());
+    if !is_its || sizes != (stream.num_nodes(), stream.num_edges()) {
+        let expected = "the stream of which the manifest has the checksum";
+        return Err(Error::corrupt(&path, Some(0), expected, "another stream"));
+    }
+    Ok(stream)
 }
 
 /// A graph directory of either form.
@@ -206,7 +216,7 @@ impl AnyGraph {
     /// Returns the number of outgoing edges of each node.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Corrupt`], [`Error::Memory`] from a stream.
+    /// [`Error::Io`], [`Error::Corrupt`] from a stream.
     pub fn out_degrees(&self) -> Result<NodeDegrees<'_>, Error> {
         Ok(match self {
             AnyGraph::Arrays(graph) => NodeDegrees::Listed(graph.outgoing()),
@@ -217,7 +227,7 @@ impl AnyGraph {
     /// Returns the number of incoming edges of each node; of a stream it reads all.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Corrupt`], [`Error::Memory`] from a stream.
+    /// [`Error::Io`], [`Error::Corrupt`] from a stream.
     pub fn in_degrees(&self) -> Result<NodeDegrees<'_>, Error> {
         Ok(match self {
             AnyGraph::Arrays(graph) => NodeDegrees::Listed(graph.incoming()),

@@ -12,13 +12,16 @@ use crate::stream::{self, RankingStream, STREAM};
 use crate::stream_graph::StreamGraph;
 use crate::syncer::Syncer;
 use std::fs::{File, Permissions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// Memory that the writers of one graph hold together, with the buffers of a merge's id maps.
 pub(crate) const WRITE_BUFFERS_BYTES: usize = 4 << 20;
+
+/// Bytes that are copied between two looks at the caller.
+const COPIED_PER_TICK: u64 = 64 << 20;
 
 /// The least working memory that sorting gets, however small the budget.
 pub(crate) const MIN_WORK_BYTES: usize = 16 << 10;
@@ -126,7 +129,7 @@ impl GraphWriter {
         self.describe(num_nodes, num_edges, None)?;
         let graph = Graph::open_without_stream(self.dir())?;
         stream::write(&graph, &self.stream_path(), self.durable, tick)?;
-        Graph::open(self.commit()?)
+        self.commit_checked(|dir| Graph::open(dir))
     }
 
     /// As [`finish`](Self::finish), for a graph without incoming edges.
@@ -136,7 +139,7 @@ impl GraphWriter {
         num_edges: u64,
     ) -> Result<OneWayGraph, Error> {
         self.describe(num_nodes, num_edges, None)?;
-        OneWayGraph::open(&self.commit()?)
+        self.commit_checked(OneWayGraph::open)
     }
 
     /// Where the ranking stream goes.
@@ -144,12 +147,17 @@ impl GraphWriter {
         self.dir().join(STREAM)
     }
 
-    /// Takes the stream of another graph of the same edges.
-    pub(crate) fn copy_stream(&self, from: &Path) -> Result<(), Error> {
+    /// Takes the stream of another graph of the same edges; `tick` may end it.
+    pub(crate) fn copy_stream(&self, from: &Path, tick: &mut Tick<'_>) -> Result<(), Error> {
         let path = self.stream_path();
-        std::fs::copy(from, &path).map_err(Error::io(&path, "write"))?;
-        let file = File::open(&path).and_then(|file| file.sync_all());
-        file.map_err(Error::io(&path, "sync"))
+        let given = File::open(from).map_err(Error::io(from, "read"))?;
+        let mut file = File::create_new(&path).map_err(Error::io(&path, "create"))?;
+        // The system copies a piece without showing it to us.
+        let mut copy = || std::io::copy(&mut (&given).take(COPIED_PER_TICK), &mut file);
+        while copy().map_err(Error::io(&path, "write"))? > 0 {
+            tick.ask()?;
+        }
+        file.sync_all().map_err(Error::io(&path, "sync"))
     }
 
     /// As [`finish`](Self::finish), for a graph whose stream is there already.
@@ -159,7 +167,11 @@ impl GraphWriter {
         num_edges: u64,
     ) -> Result<Graph, Error> {
         self.describe(num_nodes, num_edges, None)?;
-        Graph::open(self.commit()?)
+        self.commit_checked(|dir| {
+            let graph = Graph::open(dir)?;
+            RankingStream::of(&graph, &dir.join(STREAM))?;
+            Ok(graph)
+        })
     }
 
     /// As [`finish`](Self::finish), for a graph whose edges are all in its [stream](Self::stream_path), which is written.
@@ -167,7 +179,7 @@ impl GraphWriter {
         let stream = RankingStream::open(&self.stream_path())?;
         let (n, m) = (stream.num_nodes(), stream.num_edges());
         self.describe(n, m, Some(stream.hash()))?;
-        StreamGraph::open(self.commit()?)
+        self.commit_checked(|dir| StreamGraph::open(dir))
     }
 
     /// Writes checksums and manifest; `only_stream` is the checksum of the stream where there are no arrays of edges.
@@ -195,6 +207,13 @@ impl GraphWriter {
             only_stream,
         );
         self.write_manifest(&manifest)
+    }
+
+    /// Puts the graph under its final name and opens it there, if it can be opened where it is: a fault of ours, or of the
+    /// disk, leaves nothing under that name.
+    fn commit_checked<G>(self, open: impl Fn(&Path) -> Result<G, Error>) -> Result<G, Error> {
+        open(self.dir())?;
+        open(&self.commit()?)
     }
 
     fn commit(mut self) -> Result<PathBuf, Error> {
@@ -559,6 +578,30 @@ mod tests {
             Err(Error::Exists { .. })
         ));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_opened_gets_no_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = GraphWriter::create(&dir.path().join("graph"), flags()).unwrap();
+        let names = NamesWriter::create(&writer).unwrap();
+        names.finish(&mut writer).unwrap();
+        let adjacency = AdjacencyWriter::create(&writer, Direction::Outgoing).unwrap();
+        adjacency.finish(0, &mut writer).unwrap();
+        let finished = writer.finish_one_way(1, 0);
+        assert!(matches!(finished, Err(Error::Corrupt { .. })));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn copying_a_stream_ends_when_asked_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let from = dir.path().join("stream");
+        std::fs::write(&from, [7; 1000]).unwrap();
+        let writer = GraphWriter::create(&dir.path().join("graph"), flags()).unwrap();
+        let stop = &mut |_| std::ops::ControlFlow::Break(());
+        let copied = writer.copy_stream(&from, &mut Tick::new(stop));
+        assert!(matches!(copied, Err(Error::Interrupted)));
     }
 
     #[test]

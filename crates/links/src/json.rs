@@ -43,6 +43,25 @@ impl Span {
     }
 }
 
+/// Returns the span of `part`, which is a slice of `text`, the bytes of `whole`.
+pub(crate) fn part_of(whole: Span, text: &[u8], part: &[u8]) -> Span {
+    let offset = part.as_ptr() as usize - text.as_ptr() as usize;
+    let start = whole.start + offset as u32;
+    Span {
+        start,
+        end: start + part.len() as u32,
+    }
+}
+
+/// Returns the last boundary between characters of UTF-8 that is not behind `at`.
+pub(crate) fn char_boundary(text: &[u8], at: usize) -> usize {
+    if at >= text.len() {
+        return text.len();
+    }
+    let is_inside = |at: &usize| text[*at] & 0xc0 == 0x80;
+    (0..=at).rev().find(|at| !is_inside(at)).unwrap_or(0)
+}
+
 /// A string between its quotes, not decoded yet: eight bytes, absent or not, so that six of an object stay in registers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RawString {

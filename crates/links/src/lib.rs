@@ -3,18 +3,24 @@
 
 mod browser;
 mod cc;
+mod charset;
 mod domain;
+mod header;
 mod host;
+mod html;
 mod idna2008;
 mod json;
 mod known;
 mod link;
+mod meta;
 mod options;
 mod page;
 mod page_key;
 mod quotes;
 mod redirect;
 mod skipped;
+mod style;
+mod tokens;
 mod unique;
 mod wat;
 

@@ -70,19 +70,25 @@ pub enum LinkKind {
     A,
     /// `<area href>`.
     Area,
+    /// `ping` of `<a>` and `<area>`: who is told of a click.
+    Ping,
     /// `<link href>`.
     Link,
     /// `<img src>`, `<img longdesc>`, `<input src>`.
     Img,
+    /// `srcset` of `<img>` and `<source>`, `imagesrcset` of `<link>`: images to choose from.
+    Srcset,
     /// `<script src>`.
     Script,
     /// `<iframe src>`, `<frame src>`.
     Iframe,
     /// `<form action>`, and `formaction` of a button.
     Form,
-    /// `<meta>` that holds an address, `http-equiv="refresh"` included.
+    /// `<meta>` that holds an address.
     Meta,
-    /// `Location` of a redirect, or a `Refresh` header.
+    /// `<meta http-equiv="refresh">`, or a `Refresh` header.
+    Refresh,
+    /// `Location` of a redirect.
     Redirect,
     /// `Link` and `Content-Location` headers.
     Header,
@@ -101,12 +107,15 @@ pub enum LinkKind {
 names!(LinkKind {
     A = "a",
     Area = "area",
+    Ping = "ping",
     Link = "link",
     Img = "img",
+    Srcset = "srcset",
     Script = "script",
     Iframe = "iframe",
     Form = "form",
     Meta = "meta",
+    Refresh = "refresh",
     Redirect = "redirect",
     Header = "header",
     Style = "style",
@@ -172,6 +181,9 @@ impl LinkKind {
             LinkKind::Img => &[b"@/src", b"@/longdesc"],
             LinkKind::Script | LinkKind::Iframe => &[b"@/src"],
             LinkKind::Cite => &[b"@/cite"],
+            LinkKind::Style => &[b"/#text"],
+            LinkKind::Object => &[b"@/src", b"@/data", b"@/codebase", b"@/cdata"],
+            LinkKind::Media => &[b"@/src", b"@/poster"],
             _ => return kind,
         };
         if wanted
@@ -335,6 +347,7 @@ mod tests {
             ("BLOCKQUOTE@/cite", LinkKind::Cite),
             ("TABLE@/background", LinkKind::Other),
             ("A@/data-href", LinkKind::Other),
+            ("STYLE@/data-href", LinkKind::Other),
             ("", LinkKind::Other),
         ];
         for (path, kind) in kinds {

@@ -52,6 +52,8 @@ pub struct Options {
     pub max_links: usize,
     /// Bytes of a link's URL: 8,192.
     pub max_url_bytes: usize,
+    /// Bytes of a page's HTML: 16 MiB, which bounds the memory of a page whatever its encoding.
+    pub max_html_bytes: usize,
     /// Nesting of a WAT record's JSON: 64, which is also the most that can be asked for.
     pub max_json_depth: usize,
     /// Bytes of a link's text: 1,024; the rest is cut off at a character. Who wants edges only saves time with 0.
@@ -66,6 +68,7 @@ impl Default for Options {
             private_suffixes: false,
             max_links: 100_000,
             max_url_bytes: 8192,
+            max_html_bytes: 16 << 20,
             max_json_depth: 64,
             max_text_bytes: 1024,
         }

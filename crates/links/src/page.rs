@@ -6,7 +6,10 @@ use url::Url;
 
 use crate::browser::{self, Address, Base};
 use crate::cc;
+use crate::charset;
+use crate::header::LinkHeader;
 use crate::host::{LabelRule, push_reversed, push_reversed_host_of};
+use crate::html;
 use crate::json::{JsonError, MAX_BYTES, Span};
 use crate::known::KnownHosts;
 use crate::page_key::push_page_key;
@@ -23,9 +26,13 @@ const KEPT_BYTES: usize = 4 << 20;
 /// The most bytes of target names of one page: a base of 8 KiB before each of 100,000 links would otherwise be a gigabyte of page keys.
 const MAX_NAME_BYTES: usize = 64 << 20;
 
+/// The longest HTML of which all positions have four bytes, whatever its encoding makes of it (thrice as long) and beside its headers.
+const MAX_HTML_BYTES: usize = u32::MAX as usize / 8;
+
 /// A captured page with its links; one value is reused for page after page.
 ///
-/// Memory: a copy of the record and a quarter of it, 20 bytes a link, the names of the page's targets, and up to 4 MiB of hosts of earlier pages.
+/// Memory: a copy of the record (of HTML the addresses and texts of its links, and while it is read its text, if it is not UTF-8), a quarter of it as an
+/// index, 20 bytes a link, the names of the page's targets, and up to 4 MiB of hosts of earlier pages.
 pub struct Page {
     options: Options,
     envelope: Envelope,
@@ -85,16 +92,45 @@ impl Page {
         }
         let url = self.envelope.target_uri.ok_or(Skipped::NoTargetUri)?;
         self.set_url(url)?;
-        if self
-            .envelope
-            .base
-            .is_some_and(|base| base.len() > self.options.max_url_bytes)
-        {
-            self.envelope.base = None;
-            self.envelope.skipped.add(Skipped::UrlTooLong);
-        }
+        self.envelope.check_base(&self.options);
         self.find_host();
         Ok(true)
+    }
+
+    /// Reads a captured page: its target URI, the head of its HTTP response, and its HTML, without the codings of its transfer.
+    ///
+    /// The links are those of the page's WAT record, and in [`Profile::Browser`] some more. HTML above the limit is read up to there.
+    ///
+    /// # Errors
+    ///
+    /// The reason why there is no page. The page is empty then.
+    pub fn parse_html(
+        &mut self,
+        target_uri: &[u8],
+        http_head: &[u8],
+        html: &[u8],
+    ) -> Result<(), Skipped> {
+        self.start_capture(target_uri)?;
+        let head = Head { block: http_head };
+        for (name, value) in head.fields() {
+            if let Some(header) = LinkHeader::of(name, self.options.profile) {
+                let value = self
+                    .envelope
+                    .json
+                    .append(redirect::to_utf8(value).as_bytes());
+                header.read(value, &self.options, &mut self.envelope);
+            }
+        }
+        let max_bytes = self.options.max_html_bytes.min(MAX_HTML_BYTES);
+        if html.len() > max_bytes {
+            self.envelope.skipped.add(Skipped::PageTooLong);
+        }
+        let html = &html[..html.len().min(max_bytes)];
+        let text = charset::decode(html, head.first(b"content-type"));
+        html::read(&text, &self.options, &mut self.envelope);
+        self.envelope.check_base(&self.options);
+        self.find_host();
+        Ok(())
     }
 
     /// Reads a WARC `response` record: its target URI and its block, the HTTP message. `true` if it is a redirect with an address.
@@ -109,32 +145,17 @@ impl Page {
         target_uri: &[u8],
         http_block: &[u8],
     ) -> Result<bool, Skipped> {
-        self.clear();
-        self.envelope.clear();
+        self.start_capture(target_uri)?;
+        self.find_host();
         let head = Head { block: http_block };
         let location = match self.options.profile {
             Profile::Browser => head.location(),
             Profile::Cc => head.location_for_cc(),
         };
-        let document = match self.options.profile {
-            Profile::Browser => redirect::to_utf8(target_uri),
-            Profile::Cc => String::from_utf8_lossy(target_uri),
-        };
-        self.envelope.json.load(document.as_bytes(), 0);
-        let uri = Span {
-            start: 0,
-            end: document.len().try_into().map_err(|_| Skipped::UrlTooLong)?,
-        };
-        if let Err(reason) = self.set_url(uri) {
-            self.clear();
-            return Err(reason);
-        }
-        self.find_host();
         let Some(location) = location else {
             return Ok(false);
         };
-        if location.len() > self.options.max_url_bytes {
-            self.envelope.skipped.add(Skipped::UrlTooLong);
+        if !self.envelope.admits(location.len(), &self.options) {
             return Ok(false);
         }
         let location = self.envelope.json.append(location.as_bytes());
@@ -148,6 +169,11 @@ impl Page {
             },
         );
         Ok(true)
+    }
+
+    /// Returns the options that the page was made with.
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 
     /// Returns the page's URL as captured, without the angle brackets of old wget in profile [`Profile::Browser`]; empty if there is no page.
@@ -292,6 +318,25 @@ impl Page {
         self.key = OnceCell::new();
         self.base = OnceCell::new();
         self.base_host = OnceCell::new();
+    }
+
+    /// Begins a page of a WARC record, whose target URI is the document so far.
+    fn start_capture(&mut self, target_uri: &[u8]) -> Result<(), Skipped> {
+        self.clear();
+        let document = match self.options.profile {
+            Profile::Browser => redirect::to_utf8(target_uri),
+            Profile::Cc => String::from_utf8_lossy(target_uri),
+        };
+        self.envelope.json.load(document.as_bytes(), 0);
+        let uri = Span {
+            start: 0,
+            end: document.len().try_into().map_err(|_| Skipped::UrlTooLong)?,
+        };
+        let set = self.set_url(uri);
+        if set.is_err() {
+            self.clear();
+        }
+        set
     }
 
     fn set_url(&mut self, span: Span) -> Result<(), Skipped> {

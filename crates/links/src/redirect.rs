@@ -1,4 +1,4 @@
-//! Redirects: status line and `Location` of an HTTP response.
+//! The head of an HTTP response: its fields, and where it redirects to.
 
 use std::borrow::Cow;
 
@@ -11,8 +11,7 @@ impl<'a> Head<'a> {
     /// Returns the address that a browser goes on to: the first `Location` of any message whose status is 301, 302, 303, 307 or 308, whatever
     /// version its first line names.
     pub(crate) fn location(&self) -> Option<Cow<'a, str>> {
-        let mut lines = self.lines();
-        let status_line = lines.next()?;
+        let status_line = self.lines().next()?;
         let version = status_line.get(..5)?;
         if !version.eq_ignore_ascii_case(b"HTTP/") {
             return None;
@@ -24,14 +23,9 @@ impl<'a> Head<'a> {
         if !REDIRECTS.contains(&status) {
             return None;
         }
-        lines.take_while(|line| !line.is_empty()).find_map(|line| {
-            let colon = memchr::memchr(b':', line)?;
-            let value = line[colon + 1..].trim_ascii();
-            let is_location = line[..colon]
-                .trim_ascii_end()
-                .eq_ignore_ascii_case(b"location");
-            (is_location && !value.is_empty()).then(|| to_utf8(value))
-        })
+        self.fields()
+            .find(|(name, value)| name.eq_ignore_ascii_case(b"location") && !value.is_empty())
+            .map(|(_, value)| to_utf8(value))
     }
 
     /// Returns the address that Common Crawl's job takes: HTTP/1.0 and 1.1 only, UTF-8 only, up to the first white space.
@@ -57,6 +51,25 @@ impl<'a> Head<'a> {
             }
         }
         None
+    }
+
+    /// Iterates over the fields, (name, value).
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let lines = self.lines().skip(1).take_while(|line| !line.is_empty());
+        lines.filter_map(|line| {
+            let colon = memchr::memchr(b':', line)?;
+            Some((
+                line[..colon].trim_ascii_end(),
+                line[colon + 1..].trim_ascii(),
+            ))
+        })
+    }
+
+    /// Returns the value of the first field of that name, given in lower case.
+    pub(crate) fn first(&self, name: &[u8]) -> Option<&'a [u8]> {
+        self.fields()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     fn lines(&self) -> impl Iterator<Item = &'a [u8]> {

@@ -14,6 +14,8 @@ pub enum Skipped {
     RecordTooLarge,
     /// Page: the envelope of a response names no URL.
     NoTargetUri,
+    /// Page: its HTML is longer than the limit, up to which it was read.
+    PageTooLong,
     /// Link: its string is not text (bad UTF-8, bad escape, lone surrogate).
     BadString,
     /// Link: the page has more than the limit.
@@ -34,11 +36,12 @@ pub enum Skipped {
 
 impl Skipped {
     /// All reasons, in the order of declaration.
-    pub const ALL: [Skipped; 12] = [
+    pub const ALL: [Skipped; 13] = [
         Skipped::BadJson,
         Skipped::JsonTooDeep,
         Skipped::RecordTooLarge,
         Skipped::NoTargetUri,
+        Skipped::PageTooLong,
         Skipped::BadString,
         Skipped::TooManyLinks,
         Skipped::UrlTooLong,
@@ -56,6 +59,7 @@ impl Skipped {
             Skipped::JsonTooDeep => "json_too_deep",
             Skipped::RecordTooLarge => "record_too_large",
             Skipped::NoTargetUri => "no_target_uri",
+            Skipped::PageTooLong => "page_too_long",
             Skipped::BadString => "bad_string",
             Skipped::TooManyLinks => "too_many_links",
             Skipped::UrlTooLong => "url_too_long",

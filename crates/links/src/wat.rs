@@ -3,9 +3,11 @@
 //! Written by Common Crawl's generator (ia-web-commons). Nothing is assumed about the order of keys: `Envelope` may come before or after
 //! `Container`, `Links` before `Head`, and the type of the record after its payload. Where a key is repeated, the last value counts.
 
-use crate::json::{Json, JsonError, RawString, Span};
+use crate::header::LinkHeader;
+use crate::json::{Json, JsonError, RawString, Span, char_boundary, part_of};
+use crate::meta::Meta;
 use crate::skipped::SkippedCounts;
-use crate::{LinkKind, Options, Profile, Rel, Skipped, browser, cc};
+use crate::{LinkKind, Options, Profile, Rel, Skipped, cc};
 
 /// The lists of a record that hold links, in the order in which a page's links are reported (that of Common Crawl's job).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,37 @@ impl Envelope {
 
     pub(crate) fn push(&mut self, section: Section, link: StoredLink) {
         self.links[section as usize].push(link);
+    }
+
+    /// Keeps a link that is within the limits.
+    pub(crate) fn keep(&mut self, section: Section, link: StoredLink, options: &Options) {
+        if self.admits(link.url.len(), options) {
+            self.push(section, link);
+        }
+    }
+
+    /// Returns whether one more link with so long a URL is within the limits, and counts it if not.
+    pub(crate) fn admits(&mut self, url_bytes: usize, options: &Options) -> bool {
+        let reason = if url_bytes > options.max_url_bytes {
+            Skipped::UrlTooLong
+        } else if self.num_links() >= options.max_links {
+            Skipped::TooManyLinks
+        } else {
+            return true;
+        };
+        self.skipped.add(reason);
+        false
+    }
+
+    /// Forgets a base that is not within the limits, and counts it.
+    pub(crate) fn check_base(&mut self, options: &Options) {
+        if self
+            .base
+            .is_some_and(|base| base.len() > options.max_url_bytes)
+        {
+            self.base = None;
+            self.skipped.add(Skipped::UrlTooLong);
+        }
     }
 
     fn clear_payload(&mut self) {
@@ -229,15 +262,13 @@ impl WatReader<'_> {
             None => Rel::NONE,
         };
         let text = self.link_text(text.or(alt));
-        self.keep(
-            section,
-            StoredLink {
-                url,
-                text,
-                kind,
-                rel,
-            },
-        );
+        let link = StoredLink {
+            url,
+            text,
+            kind,
+            rel,
+        };
+        self.envelope.keep(section, link, self.options);
         Ok(())
     }
 
@@ -263,15 +294,8 @@ impl WatReader<'_> {
         let Some(mut span) = text.and_then(|text| self.json().decode(text)) else {
             return Span::default();
         };
-        if span.len() > self.options.max_text_bytes {
-            let text = &self.envelope.json.bytes()[span.range()];
-            let is_inside = |at: &usize| text[*at] & 0xc0 == 0x80;
-            let end = (0..=self.options.max_text_bytes)
-                .rev()
-                .find(|at| !is_inside(at))
-                .unwrap_or(0);
-            span.end = span.start + end as u32;
-        }
+        let text = &self.envelope.json.bytes()[span.range()];
+        span.end = span.start + char_boundary(text, self.options.max_text_bytes) as u32;
         span
     }
 
@@ -294,37 +318,36 @@ impl WatReader<'_> {
         let Some(content) = content else {
             return Ok(());
         };
-        let is_named =
-            self.is_one_of(property, &LINK_PROPERTIES) || self.is_one_of(name, &LINK_NAMES);
-        let is_refresh =
-            !is_named && self.options.profile == Profile::Browser && self.is_refresh(http_equiv);
-        if !is_named && !is_refresh && !self.json().may_begin(content, b"/h") {
+        let [property, name, http_equiv] =
+            [property, name, http_equiv].map(|value| self.json().unescape(value?));
+        let meta = {
+            let text = |span: Option<Span>| Some(&self.envelope.json.bytes()[span?.range()]);
+            Meta::of(
+                text(property),
+                text(name),
+                text(http_equiv),
+                self.options.profile,
+            )
+        };
+        if meta == Meta::Other && !self.json().may_begin(content, b"/h") {
             return Ok(()); // most are words
         }
-        let Some(mut url) = self.json().decode(content) else {
-            if is_named || is_refresh {
+        let Some(content) = self.json().decode(content) else {
+            if meta != Meta::Other {
                 self.envelope.skipped.add(Skipped::BadString);
             }
             return Ok(());
         };
-        let text = &self.envelope.json.bytes()[url.range()];
-        if is_refresh {
-            match browser::refresh_address(text) {
-                Some(address) => url = part_of(url, text, address),
-                None => return Ok(()),
-            }
-        } else if !is_named && !cc::is_absolute(text) {
-            return Ok(());
-        }
-        self.keep(
-            Section::Metas,
-            StoredLink {
-                url,
+        let text = &self.envelope.json.bytes()[content.range()];
+        if let Some(address) = meta.address(text) {
+            let link = StoredLink {
+                url: part_of(content, text, address),
                 text: Span::default(),
-                kind: LinkKind::Meta,
+                kind: meta.link_kind(),
                 rel: Rel::NONE,
-            },
-        );
+            };
+            self.envelope.keep(Section::Metas, link, self.options);
+        }
         Ok(())
     }
 
@@ -340,23 +363,6 @@ impl WatReader<'_> {
         Ok([name, property, content, http_equiv])
     }
 
-    fn is_one_of(&mut self, value: Option<RawString>, names: &[&str]) -> bool {
-        let Some(span) = value.and_then(|value| self.json().unescape(value)) else {
-            return false;
-        };
-        let value = &self.envelope.json.bytes()[span.range()];
-        names.iter().any(|name| name.as_bytes() == value)
-    }
-
-    fn is_refresh(&mut self, http_equiv: Option<RawString>) -> bool {
-        let span = http_equiv.and_then(|value| self.json().unescape(value));
-        span.is_some_and(|span| {
-            self.envelope.json.bytes()[span.range()]
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"refresh")
-        })
-    }
-
     /// Reads the HTTP headers that hold addresses. A repeated header is a list since CC-MAIN-2024-51, a string before.
     fn headers(&mut self) -> Result<(), JsonError> {
         self.envelope.clear_section(Section::Headers);
@@ -365,87 +371,33 @@ impl WatReader<'_> {
         }
         while let Some(key) = self.json().next_key()? {
             let name = &self.envelope.json.bytes()[key.range()];
-            let read: fn(&mut Self, Span) = if name.eq_ignore_ascii_case(b"link") {
-                Self::link_header
-            } else if name.eq_ignore_ascii_case(b"content-location") {
-                Self::keep_header
-            } else if self.options.profile == Profile::Browser
-                && name.eq_ignore_ascii_case(b"refresh")
-            {
-                Self::refresh_header
-            } else {
-                self.json().skip_value()?;
-                continue;
-            };
-            self.header_values(read)?;
+            match LinkHeader::of(name, self.options.profile) {
+                Some(header) => self.header_values(header)?,
+                None => self.json().skip_value()?,
+            }
         }
         Ok(())
     }
 
-    fn header_values(&mut self, read: fn(&mut Self, Span)) -> Result<(), JsonError> {
+    fn header_values(&mut self, header: LinkHeader) -> Result<(), JsonError> {
         if self.json().next_is_array()? {
             self.json().enter_array()?;
             while self.json().next_element()? {
-                self.header_value(read)?;
+                self.header_value(header)?;
             }
             return Ok(());
         }
-        self.header_value(read)
+        self.header_value(header)
     }
 
-    fn header_value(&mut self, read: fn(&mut Self, Span)) -> Result<(), JsonError> {
+    fn header_value(&mut self, header: LinkHeader) -> Result<(), JsonError> {
         if let Some(value) = self.json().string()? {
             match self.json().decode(value) {
-                Some(span) => read(self, span),
+                Some(span) => header.read(span, self.options, self.envelope),
                 None => self.envelope.skipped.add(Skipped::BadString),
             }
         }
         Ok(())
-    }
-
-    /// Takes every `<…>` of a `Link` header (RFC 8288).
-    fn link_header(&mut self, value: Span) {
-        let mut at = value.start as usize;
-        let end = value.end as usize;
-        while let Some(open) = memchr::memchr(b'<', &self.envelope.json.bytes()[at..end]) {
-            let start = at + open + 1;
-            let Some(length) = memchr::memchr(b'>', &self.envelope.json.bytes()[start..end]) else {
-                return;
-            };
-            self.keep_header(Span {
-                start: start as u32,
-                end: (start + length) as u32,
-            });
-            at = start + length + 1;
-        }
-    }
-
-    fn refresh_header(&mut self, value: Span) {
-        let text = &self.envelope.json.bytes()[value.range()];
-        if let Some(address) = browser::refresh_address(text) {
-            let url = part_of(value, text, address);
-            self.keep(
-                Section::Headers,
-                StoredLink {
-                    url,
-                    text: Span::default(),
-                    kind: LinkKind::Redirect,
-                    rel: Rel::NONE,
-                },
-            );
-        }
-    }
-
-    fn keep_header(&mut self, url: Span) {
-        self.keep(
-            Section::Headers,
-            StoredLink {
-                url,
-                text: Span::default(),
-                kind: LinkKind::Header,
-                rel: Rel::NONE,
-            },
-        );
     }
 
     /// Reads and decodes a string; what is no string or no text gives `None`.
@@ -461,17 +413,6 @@ impl WatReader<'_> {
             self.envelope.skipped.add(Skipped::BadString);
         }
         span
-    }
-
-    /// Keeps a link that is within the limits.
-    fn keep(&mut self, section: Section, link: StoredLink) {
-        if link.url.len() > self.options.max_url_bytes {
-            self.envelope.skipped.add(Skipped::UrlTooLong);
-        } else if self.envelope.num_links() >= self.options.max_links {
-            self.envelope.skipped.add(Skipped::TooManyLinks);
-        } else {
-            self.envelope.push(section, link);
-        }
     }
 }
 
@@ -500,35 +441,3 @@ places! {
     /// The strings of a meta element: `name`, `property`, `content`, `http-equiv`.
     place_in_meta { "content" => 2, "name" => 0, "property" => 1, "http-equiv" => 3 }
 }
-
-/// Returns the span of `part`, which is a slice of `text`, the bytes of `whole`.
-fn part_of(whole: Span, text: &[u8], part: &[u8]) -> Span {
-    let offset = part.as_ptr() as usize - text.as_ptr() as usize;
-    let start = whole.start + offset as u32;
-    Span {
-        start,
-        end: start + part.len() as u32,
-    }
-}
-
-/// Values of `property` whose `content` is an address.
-const LINK_PROPERTIES: [&str; 8] = [
-    "og:url",
-    "og:image",
-    "og:image:secure_url",
-    "og:video",
-    "og:video:url",
-    "og:video:secure_url",
-    "twitter:url",
-    "twitter:image:src",
-];
-
-/// Values of `name` whose `content` is an address.
-const LINK_NAMES: [&str; 6] = [
-    "twitter:image",
-    "thumbnail",
-    "application-url",
-    "msapplication-starturl",
-    "msapplication-TileImage",
-    "vb_meta_bburl",
-];

@@ -126,7 +126,7 @@ fn gap_meta_refresh() {
     let link = page.links().next().expect("the refresh is a link");
     assert_eq!(
         (link.url, link.kind),
-        (&b"https://new.example/x"[..], LinkKind::Meta)
+        (&b"https://new.example/x"[..], LinkKind::Refresh)
     );
     let header = wat_with_headers(PAGE, json!({"Refresh": "0;url=//new.example"}), json!({}));
     assert_eq!(both(&header), (vec![], names(&["example.new"])));

@@ -387,6 +387,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn pass_damage(&mut self, stream: &mut Stream<R>) -> Result<(), Error> {
+        self.totals.damaged += 1;
         let content_lost = !stream.bytes().is_empty();
         let zeros = stream.resync()?;
         let lost = self.lost.as_mut().expect("damage is being passed");

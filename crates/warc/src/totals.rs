@@ -26,6 +26,8 @@ pub struct Totals {
     pub padding_bytes: u64,
     /// Number of faults.
     pub faults: u64,
+    /// Times that compressed data did not verify; several can lie in one fault.
+    pub damaged: u64,
     /// Warnings by kind.
     pub warnings: Warnings,
 }

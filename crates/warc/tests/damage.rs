@@ -147,6 +147,61 @@ proptest! {
     }
 }
 
+/// What a seed does to an input: flips, cuts out, doubles, zeroes, swaps or inserts some bytes somewhere.
+fn mutated(input: &[u8], seed: u64) -> Vec<u8> {
+    let dice = noise(seed, 24);
+    let number = |at: usize, below: usize| {
+        let bytes: [u8; 8] = dice[at..at + 8].try_into().expect("eight bytes");
+        (u64::from_le_bytes(bytes) % below.max(1) as u64) as usize
+    };
+    let at = number(0, input.len());
+    let end = (at + 1 + number(8, 600)).min(input.len());
+    let (before, piece, behind) = (&input[..at], &input[at..end], &input[end..]);
+    match seed % 7 {
+        0 => {
+            let mut flipped = input.to_vec();
+            flipped[at] ^= 1 << number(16, 8);
+            flipped
+        }
+        1 => [before, behind].concat(),
+        2 => [before, piece, piece, behind].concat(),
+        3 => [before, &vec![0; piece.len()], behind].concat(),
+        4 => [before, &noise(seed + 1, piece.len()), piece, behind].concat(),
+        5 => [behind, before, piece].concat(),
+        _ => before.to_vec(),
+    }
+}
+
+#[test]
+fn no_loss_is_silent_in_two_thousand_mutants() {
+    for (form, name) in [(gzip as Form, "gzip"), (zstd as Form, "zstd")] {
+        let (input, places, blocks) = six(form);
+        for seed in 0..2000 {
+            let mutant = mutated(&input, seed);
+            let outcome = read_all(&mutant);
+            let found = outcome.blocks();
+            let lost = blocks
+                .iter()
+                .filter(|block| !found.contains(&block.as_slice()))
+                .count();
+            let invented = found
+                .iter()
+                .filter(|found| blocks.iter().all(|block| block != *found))
+                .count();
+            // Where whole members went, nothing is left to tell of them: that takes the length from elsewhere.
+            let is_whole = |bytes: &[u8]| places.iter().any(|place| &input[place.clone()] == bytes);
+            let ends_whole =
+                mutant.is_empty() || (0..mutant.len()).any(|start| is_whole(&mutant[start..]));
+            let is_told = !outcome.faults.is_empty() || outcome.error.is_some();
+            assert_eq!(invented, 0, "{name}, seed {seed}");
+            assert!(
+                lost == 0 || is_told || (ends_whole && seed % 7 != 0),
+                "{name}, seed {seed}: {lost} lost"
+            );
+        }
+    }
+}
+
 /// Larger than the reader's window, so that records meet its edges in other places when they arrive slowly.
 #[test]
 fn slow_large_input_gives_the_same() {

@@ -6,7 +6,7 @@ use clap::Args;
 use crawlrank_graph::AnyGraph;
 use serde_json::Value;
 
-use super::{FormName, Making, check_graph, file_bytes};
+use super::{FormName, Making, array_bytes, check_graph, file_bytes};
 use crate::cli::Context;
 use crate::commands::input::path_text;
 use crate::error::{Exit, Result};
@@ -41,8 +41,8 @@ impl Convert {
         let scratch = self.making.prepare()?;
         // What both forms have is copied.
         self.making.check_space(match self.form {
-            FormName::Arrays => file_bytes(&self.graph)? + 16 * nodes + 8 * edges,
-            FormName::Stream => file_bytes(&self.graph)?.saturating_sub(16 * nodes + 8 * edges),
+            FormName::Arrays => file_bytes(&self.graph)? + array_bytes(&graph),
+            FormName::Stream => file_bytes(&self.graph)?.saturating_sub(array_bytes(&graph)),
         })?;
         let converted = crawlrank_graph::convert(
             &graph,

@@ -15,7 +15,10 @@ use serde_json::Value;
 
 #[cfg(feature = "bvgraph")]
 use super::bvgraph;
-use super::{Format, SHOWN_FROM, cc, check_graph, distributions, make_free, npy, pairs, parent_of};
+use super::{
+    Format, SHOWN_FROM, array_bytes, cc, check_graph, check_space, distributions, file_bytes,
+    make_free, npy, pairs, parent_of,
+};
 use crate::cli::Context;
 use crate::commands::input::path_text;
 use crate::error::{Error, Exit, Result};
@@ -91,6 +94,7 @@ impl Export {
         let on = |e: std::io::Error| Error::cannot_create(&self.out, &e);
         let parent = parent_of(&self.out);
         fs::create_dir_all(parent).map_err(on)?;
+        self.check_space(&folder, &graph)?;
         let unpacked;
         let graph = match &graph {
             AnyGraph::Arrays(graph) => graph,
@@ -142,6 +146,24 @@ impl Export {
             ],
         )?;
         Ok(Exit::Done)
+    }
+
+    /// Refuses to begin what the disk cannot hold: arrays that are made meanwhile, and files of a known length. How long
+    /// compressed ones get is not known before, so they are not counted.
+    fn check_space(&self, folder: &Path, graph: &AnyGraph) -> Result<()> {
+        let (nodes, edges) = (graph.num_nodes(), graph.num_edges());
+        let unpacked = match graph {
+            AnyGraph::Arrays(_) => 0,
+            AnyGraph::Stream(_) => file_bytes(folder)? + array_bytes(graph),
+        };
+        let pages = 4 * edges * u64::from(graph.has_edge_pages());
+        let files = match self.format {
+            Format::Npy => 8 * nodes + 12 * edges + pages,
+            Format::Edges if self.binary => 8 * edges,
+            _ => 0,
+        };
+        let takes = "the files, and arrays that are made for them, take";
+        check_space(&self.out, takes, unpacked + files, "make space")
     }
 
     /// The folder of the graph, and for a run that of its ranks.

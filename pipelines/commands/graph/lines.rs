@@ -56,6 +56,23 @@ pub(super) fn read(
     done.map_err(|trouble| trouble.told(path, form.code, "line", form.expected))
 }
 
+/// Gives the text that is in bytes, gzipped or not.
+pub(super) fn open<'a>(
+    input: impl Read + 'a,
+) -> std::result::Result<Box<dyn BufRead + 'a>, Trouble> {
+    let mut raw = BufReader::with_capacity(BUFFER_BYTES, input);
+    let start = raw
+        .fill_buf()
+        .map_err(|source| Trouble::Input { number: 0, source })?;
+    Ok(match start.starts_with(&[0x1f, 0x8b]) {
+        true => Box::new(BufReader::with_capacity(
+            BUFFER_BYTES,
+            MultiGzDecoder::new(raw),
+        )),
+        false => Box::new(raw),
+    })
+}
+
 pub(super) enum Trouble {
     /// A line, counted from 1, is refused.
     Line { number: u64, found: String },
@@ -102,25 +119,7 @@ pub(super) fn read_lines(
     form: &Form,
     each: &mut dyn FnMut(&[u8]) -> std::result::Result<(), Refused>,
 ) -> std::result::Result<(), Trouble> {
-    let mut raw = BufReader::with_capacity(BUFFER_BYTES, input);
-    let start = raw
-        .fill_buf()
-        .map_err(|source| Trouble::Input { number: 0, source })?;
-    match start.starts_with(&[0x1f, 0x8b]) {
-        true => read_text(
-            BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(raw)),
-            form,
-            each,
-        ),
-        false => read_text(raw, form, each),
-    }
-}
-
-fn read_text(
-    mut text: impl BufRead,
-    form: &Form,
-    each: &mut dyn FnMut(&[u8]) -> std::result::Result<(), Refused>,
-) -> std::result::Result<(), Trouble> {
+    let mut text = open(input)?;
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();

@@ -2,16 +2,15 @@
 //!
 //! Names may begin with anything, so no line is a comment, and none is empty.
 
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use crawlrank_graph::{BuilderOptions, GraphBuilder, IdGraph, IdGraphOptions, NamedEdges};
-use flate2::bufread::MultiGzDecoder;
 use memchr::memchr;
 
 use super::Making;
 use super::cc::{Www, check_name};
-use super::lines::{BUFFER_BYTES, Refused, Trouble};
+use super::lines::{self, Refused, Trouble};
 use super::numbers::{inputs, remove_refused, tell_start, work_folder};
 use crate::cli::Context;
 use crate::commands::input::{Input, is_stdin};
@@ -64,7 +63,8 @@ fn build(
     let memory_bytes = making.memory_bytes()?;
     for file in files {
         let input = Input::open(file, &context.interrupt, progress)?;
-        let read = read_text(input, www, memory_bytes, &mut builder);
+        let read = lines::open(input)
+            .and_then(|mut text| read_lines(&mut text, www, memory_bytes, &mut builder));
         context.interrupt.check()?;
         read.map_err(|trouble| {
             let expected = "two names a line, with a tab between, in UTF-8 with lines that end by a line feed alone";
@@ -154,23 +154,6 @@ fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(len)
-}
-
-/// Reads text, gzipped or not.
-fn read_text(
-    input: impl Read,
-    www: Www,
-    memory_bytes: usize,
-    builder: &mut GraphBuilder,
-) -> std::result::Result<(), Trouble> {
-    let mut raw = BufReader::with_capacity(BUFFER_BYTES, input);
-    let start = raw
-        .fill_buf()
-        .map_err(|source| Trouble::Input { number: 0, source })?;
-    match start.starts_with(&[0x1f, 0x8b]) {
-        true => read_lines(&mut MultiGzDecoder::new(raw), www, memory_bytes, builder),
-        false => read_lines(&mut raw, www, memory_bytes, builder),
-    }
 }
 
 /// Hands some chunks on while the next ones are read.

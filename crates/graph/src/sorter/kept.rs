@@ -1,8 +1,9 @@
-//! Runs that outlive their process, so that a build that was killed goes on.
+//! Runs that outlive their process, so that a build that was killed goes on: sorted edges, or the spills of a build of named
+//! ones.
 //!
-//! A directory holds `lock`, the runs by number, and `state.json`, which lists the complete ones and says of how many edges
-//! they are. What is not listed is the rest of a process that was killed. Nothing is synced: it is processes that are
-//! killed, and after a power cut a checksum tells.
+//! A directory holds `lock`, the runs by number, and `state.json`, which has the length of each complete one and says of how
+//! many edges they are. What is not listed is the rest of a process that was killed. Nothing is synced: it is processes that
+//! are killed, and after a power cut a length, or a checksum where a run is read, tells.
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
@@ -24,9 +25,9 @@ struct State {
     inputs: String,
     /// Bytes of each run.
     runs: Vec<u64>,
-    /// Edges in these runs, duplicates included: the first ones of the inputs.
+    /// Edges in these runs, duplicates included, and in spills named nodes: the first ones of the inputs.
     edges: u64,
-    /// No node of these edges has this number or a higher one.
+    /// No node of these edges has this number or a higher one; 0 where nodes have names.
     least_nodes: u64,
 }
 
@@ -41,7 +42,7 @@ pub enum Start {
         /// The first edges of the inputs.
         edges: u64,
     },
-    /// Runs of other inputs, which are gone.
+    /// Runs of other inputs, or of another version of this crate, which are gone.
     Anew,
 }
 

@@ -25,7 +25,8 @@ const SHARES: [f64; 256] = {
 };
 
 impl Shares {
-    /// Bytes a source; with what those of more than 255 edges take, where they are an eighth of all.
+    /// Bytes a source, where at most an eighth of all have more than 255 edges: such a one takes 9, so at worst all do, in
+    /// a graph of more than 255 edges a source.
     pub(crate) const BYTES: u64 = 2;
 
     /// `degrees` of all sources, each above 0.

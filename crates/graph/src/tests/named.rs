@@ -1,14 +1,9 @@
 //! Named edges: any order, memory and threads, and builds that are killed.
 
-use super::util::{files, keep_going, with_threads};
+use super::util::{files, goes_on_when_killed, keep_going, with_threads};
 use crate::{BuilderOptions, Error, Graph, GraphBuilder, NamedEdges, SelfLoops, Start};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Instant;
-
-/// Says to a test that it is the child, and where it builds.
-const CHILD: &str = "CRAWLRANK_GRAPH_TEST_NAMED_CHILD";
 
 const EDGES: u64 = 60_000;
 
@@ -139,6 +134,17 @@ fn the_error_of_the_first_chunk_is_told_and_its_edges_are_left_out() {
     assert_eq!((graph.num_nodes(), graph.num_edges()), (2, 1));
 }
 
+#[test]
+fn pages_of_a_node_beyond_64_bits_are_an_error_with_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut builder = GraphBuilder::new(dir.path(), BuilderOptions::default()).unwrap();
+    builder.node(b"com.example", u64::MAX).unwrap();
+    builder.node(b"com.example", 1).unwrap();
+    let error = builder.finish(&dir.path().join("graph")).unwrap_err();
+    let expected = "the pages of the node `com.example` exceed 18446744073709551615";
+    assert_eq!(error.to_string(), expected);
+}
+
 fn start(dir: &Path) -> (GraphBuilder, Start) {
     let options = options((4 << 20) + (200 << 10), false);
     GraphBuilder::resume(&dir.join("work"), "edges of this test", options).unwrap()
@@ -153,58 +159,13 @@ fn build(dir: &Path) {
 
 #[test]
 fn a_killed_build_goes_on_and_ends_with_the_same_bytes() {
-    if let Some(dir) = std::env::var_os(CHILD) {
-        build(Path::new(&dir));
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let expected = files(built(&edges(), options(1 << 30, false), &dir.path().join("graph")).dir());
-    let child = |dir: &Path| {
-        Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "tests::named::a_killed_build_goes_on_and_ends_with_the_same_bytes",
-            ])
-            .env(CHILD, dir)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let begun = Instant::now();
-    assert!(child(dir.path()).wait().unwrap().success());
-    let whole = begun.elapsed();
-    assert!(files(&dir.path().join("graph")) == expected);
-
-    let dir = tempfile::tempdir().unwrap();
-    let (mut kills, mut done) = (0, 0);
-    while kills < 20 {
-        let mut process = child(dir.path());
-        std::thread::sleep(whole * (kills + 1) / 21);
-        process.kill().unwrap();
-        kills += 1;
-        process.wait().unwrap();
-        if dir.path().join("graph").exists() {
-            // It was faster than the signal; what it worked with may be gone, or be half gone.
-            std::fs::remove_dir_all(dir.path().join("graph")).unwrap();
-            let _ = std::fs::remove_dir_all(dir.path().join("work"));
-            done = 0;
-            continue;
-        }
-        if dir.path().join("work").exists() {
-            let (builder, _) = start(dir.path());
-            assert!(builder.done() >= done, "complete spills stay");
-            done = builder.done();
-        }
-    }
-    if dir.path().join("graph").exists() {
-        std::fs::remove_dir_all(dir.path().join("graph")).unwrap();
-    }
-    build(dir.path());
-    assert!(files(&dir.path().join("graph")) == expected);
-    let left = std::fs::read_dir(dir.path()).unwrap().count();
-    assert_eq!(left, 1, "only the graph stays");
+    let done = |dir: &Path| start(dir).0.done();
+    let test = "tests::named::a_killed_build_goes_on_and_ends_with_the_same_bytes";
+    goes_on_when_killed(test, build, done, || {
+        let dir = tempfile::tempdir().unwrap();
+        let graph = built(&edges(), options(1 << 30, false), &dir.path().join("graph"));
+        files(graph.dir())
+    });
 }
 
 #[test]

@@ -1,13 +1,8 @@
 //! Builds that are killed, and go on.
 
-use super::util::{files, keep_going};
+use super::util::{files, goes_on_when_killed, keep_going};
 use crate::{Error, Graph, IdGraphBuilder, IdGraphOptions, SelfLoops, Start};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Instant;
-
-/// Says to a test that it is the child, and where it builds.
-const CHILD: &str = "CRAWLRANK_GRAPH_TEST_CHILD";
 
 const EDGES: u64 = 200_000;
 
@@ -72,57 +67,9 @@ fn expected() -> std::collections::BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn a_killed_build_goes_on_and_ends_with_the_same_bytes() {
-    if let Some(dir) = std::env::var_os(CHILD) {
-        build(Path::new(&dir));
-        return;
-    }
-    let expected = expected();
-    let child = |dir: &Path| {
-        Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "tests::resume::a_killed_build_goes_on_and_ends_with_the_same_bytes",
-            ])
-            .env(CHILD, dir)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let begun = Instant::now();
-    assert!(child(dir.path()).wait().unwrap().success());
-    let whole = begun.elapsed();
-    assert!(files(&dir.path().join("graph")) == expected);
-
-    let dir = tempfile::tempdir().unwrap();
-    let (mut kills, mut done) = (0, 0);
-    while kills < 20 {
-        let mut process = child(dir.path());
-        std::thread::sleep(whole * (kills + 1) / 21);
-        process.kill().unwrap();
-        kills += 1;
-        process.wait().unwrap();
-        if dir.path().join("graph").exists() {
-            // It was faster than the signal; what it worked with may be gone, or be half gone.
-            std::fs::remove_dir_all(dir.path().join("graph")).unwrap();
-            let _ = std::fs::remove_dir_all(dir.path().join("work"));
-            done = 0;
-            continue;
-        }
-        if dir.path().join("work").exists() {
-            let (builder, _) = start(dir.path());
-            assert!(builder.edges_done() >= done, "complete runs stay");
-            done = builder.edges_done();
-        }
-    }
-    if dir.path().join("graph").exists() {
-        std::fs::remove_dir_all(dir.path().join("graph")).unwrap();
-    }
-    build(dir.path());
-    assert!(files(&dir.path().join("graph")) == expected);
-    let left = std::fs::read_dir(dir.path()).unwrap().count();
-    assert_eq!(left, 1, "only the graph stays");
+    let done = |dir: &Path| start(dir).0.edges_done();
+    let test = "tests::resume::a_killed_build_goes_on_and_ends_with_the_same_bytes";
+    goes_on_when_killed(test, |dir| drop(build(dir)), done, expected);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use crate::{
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// Named edges with pages, and named nodes with pages.
@@ -157,4 +159,63 @@ pub(super) fn check_documented(manifest: &str) {
         ),
         Err(_) => eprintln!("skipped: no docs/formats.md beside this crate"),
     }
+}
+
+/// Says to a test that it is the child, and where it builds.
+const CHILD: &str = "CRAWLRANK_GRAPH_TEST_CHILD";
+
+/// Kills a build twenty times, ever later, and lets it go on: `DIR/graph` ends with the `expected` bytes, nothing is left of
+/// `DIR/work`, and what was `done` stays so. The build runs in another process, as this `test`.
+pub(super) fn goes_on_when_killed(
+    test: &str,
+    build: impl Fn(&Path),
+    done: impl Fn(&Path) -> u64,
+    expected: impl FnOnce() -> BTreeMap<String, Vec<u8>>,
+) {
+    if let Some(dir) = std::env::var_os(CHILD) {
+        build(Path::new(&dir));
+        return;
+    }
+    let expected = expected();
+    let child = |dir: &Path| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test])
+            .env(CHILD, dir)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    assert!(child(dir.path()).wait().unwrap().success());
+    let whole = begun.elapsed();
+    assert!(files(&dir.path().join("graph")) == expected);
+
+    let dir = tempfile::tempdir().unwrap();
+    let [graph, work] = ["graph", "work"].map(|name| dir.path().join(name));
+    let (mut kills, mut done_before) = (0, 0);
+    while kills < 20 {
+        let mut process = child(dir.path());
+        std::thread::sleep(whole * (kills + 1) / 21);
+        process.kill().unwrap();
+        kills += 1;
+        process.wait().unwrap();
+        if graph.exists() {
+            // It was faster than the signal; what it worked with may be gone, or be half gone.
+            std::fs::remove_dir_all(&graph).unwrap();
+            let _ = std::fs::remove_dir_all(&work);
+            done_before = 0;
+            continue;
+        }
+        if work.exists() {
+            let done = done(dir.path());
+            assert!(done >= done_before, "what is complete stays");
+            done_before = done;
+        }
+    }
+    build(dir.path());
+    assert!(files(&graph) == expected);
+    let left = std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(left, 1, "only the graph stays");
 }

@@ -4,25 +4,24 @@
 //! beginning. Whoever goes on looks through what is there, cuts it behind the last member that verifies, and asks for
 //! the rest if the server still has the same file. Bytes that arrive are verified while they are written.
 
-use std::fs::{self, File, OpenOptions};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use crawlrank_warc::{Format, Reader, ReaderOptions, Record};
 use serde::{Deserialize, Serialize};
 
-use super::download::{self, Download};
+use super::download::{self, DAMAGED, Download, MAX_DAMAGED, is_damaged_on_the_way};
 use super::shown;
 use crate::error::{Error, Exit, Result, refused};
+use crate::escape::escaped;
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Show};
 use crate::queue::Queue;
 use crate::run;
-use crate::shard::{Remote, Shard, is_damaged_on_the_way};
-
-/// Times that bytes which do not verify are asked for before the server's own copy counts as damaged.
-pub(crate) const MAX_DAMAGED: u32 = 3;
+use crate::shard::{Remote, Shard};
 
 /// What is to be done.
 pub struct FetchJob<'a> {
@@ -40,9 +39,9 @@ pub struct FetchJob<'a> {
     pub connections: usize,
 }
 
-/// What became of a shard.
+/// How fetching a shard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Ending {
     /// It was fetched now.
     Fetched,
     /// Its file was there.
@@ -57,25 +56,26 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl Ending {
     /// Its name in rows.
     pub fn as_str(self) -> &'static str {
         match self {
-            Outcome::Fetched => "fetched",
-            Outcome::Present => "present",
-            Outcome::Missing => "missing",
-            Outcome::Damaged => "damaged",
-            Outcome::Refused => "refused",
-            Outcome::Failed => "failed",
+            Ending::Fetched => "fetched",
+            Ending::Present => "present",
+            Ending::Missing => "missing",
+            Ending::Damaged => "damaged",
+            Ending::Refused => "refused",
+            Ending::Failed => "failed",
         }
     }
 
     /// How the program leaves when this is the worst that happened.
     pub fn exit(self) -> Exit {
         match self {
-            Outcome::Fetched | Outcome::Present => Exit::Done,
-            Outcome::Missing | Outcome::Damaged | Outcome::Refused => Exit::Faults,
-            Outcome::Failed => Exit::Network,
+            Ending::Fetched | Ending::Present => Exit::Done,
+            Ending::Missing | Ending::Damaged => Exit::Faults,
+            Ending::Refused => Exit::Refused,
+            Ending::Failed => Exit::Network,
         }
     }
 }
@@ -85,8 +85,8 @@ impl Outcome {
 pub struct Fetched {
     /// Its place in the list of shards.
     pub index: usize,
-    /// What became of it.
-    pub outcome: Outcome,
+    /// How it ended.
+    pub ending: Ending,
     /// Bytes of the file, or of what is there of it.
     pub bytes: u64,
     /// Why there is no file.
@@ -107,35 +107,92 @@ pub fn fetch(job: &FetchJob) -> Result<Vec<Fetched>> {
     let all: Vec<u32> = (0..job.shards.len() as u32).collect();
     let progress = Progress::start(job.progress, "fetch", "bytes", 0);
     let queue = Queue::new(all, progress);
-    let accounts = Mutex::new(Vec::new());
+    fs::create_dir_all(job.out).map_err(|e| Error::cannot_create(job.out, &e))?;
+    let journal = Journal::open(job.out)?;
     let workers = job.connections.min(job.shards.len().max(1));
-    queue.work(workers, || {
+    let accounts = queue.work(workers, || {
+        let mut accounts = Vec::new();
         while let Some(index) = queue.take() {
             job.interrupt.check()?;
-            let shard = &job.shards[index as usize];
-            let remote = shard.remote()?;
+            let remote = job.shards[index as usize].remote()?;
             let fetching = Fetching {
                 job,
+                journal: &journal,
                 remote,
                 progress: &queue.progress,
                 file: file_of(job.out, remote),
             };
             let account = fetching.account(index as usize)?;
             if let Some(reason) = &account.reason {
-                tracing::warn!("{}: {reason}", shown(&remote.url).display());
+                tracing::warn!("{}: {}", shown(&remote.url).display(), escaped(reason));
             }
-            accounts
-                .lock()
-                .map_err(|_| Error::internal("a worker panicked"))?
-                .push(account);
+            accounts.push(account);
         }
-        Ok(())
+        Ok(accounts)
     })?;
-    let mut accounts = accounts
-        .into_inner()
-        .map_err(|_| Error::internal("a worker panicked"))?;
+    let mut accounts = accounts.concat();
     accounts.sort_by_key(|account| account.index);
     Ok(accounts)
+}
+
+/// Which files of the folder were fetched from where: lines of `fetched.jsonl`, appended when a file has its name.
+struct Journal {
+    path: PathBuf,
+    file: Mutex<File>,
+    /// The entries of earlier commands, by file.
+    before: BTreeMap<PathBuf, Entry>,
+}
+
+/// A file that was fetched.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    file: PathBuf,
+    /// Hash of its address, which may hold a signature.
+    address: String,
+    bytes: u64,
+}
+
+impl Journal {
+    fn open(out: &Path) -> Result<Self> {
+        let path = out.join("fetched.jsonl");
+        let text = match fs::read_to_string(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io(&path, &e)),
+            text => text.unwrap_or_default(),
+        };
+        // A line that a kill cut is one that was not written.
+        let entries = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let before = entries
+            .map(|entry: Entry| (entry.file.clone(), entry))
+            .collect();
+        let mut file = run::open_options()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|e| Error::cannot_create(&path, &e))?;
+        if !text.is_empty() && !text.ends_with('\n') {
+            file.write_all(b"\n").map_err(|e| Error::io(&path, &e))?;
+        }
+        let file = Mutex::new(file);
+        Ok(Journal { path, file, before })
+    }
+
+    fn add(&self, remote: &Remote, bytes: u64) -> Result<()> {
+        let entry = Entry {
+            file: remote.file.clone(),
+            address: address(remote),
+            bytes,
+        };
+        let line = serde_json::to_string(&entry).expect("an entry is plain data") + "\n";
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = file.write_all(line.as_bytes());
+        written.map_err(|e| Error::io(&self.path, &e))
+    }
+}
+
+fn address(remote: &Remote) -> String {
+    blake3::hash(remote.url.as_str().as_bytes()).to_hex()[..32].to_owned()
 }
 
 /// One shard on its way.
@@ -143,13 +200,14 @@ struct Fetching<'a> {
     job: &'a FetchJob<'a>,
     remote: &'a Remote,
     progress: &'a Progress,
+    journal: &'a Journal,
     file: PathBuf,
 }
 
 /// Of which file on the server a `.part` is the beginning.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Origin {
-    url: String,
+    address: String,
     validator: String,
 }
 
@@ -165,39 +223,69 @@ enum Reading {
 
 impl Fetching<'_> {
     fn account(&self, index: usize) -> Result<Fetched> {
-        if let Ok(found) = fs::symlink_metadata(&self.file) {
-            if !found.is_file() {
-                let found = "something other than a file has the shard's name";
-                return Err(Error::new(Exit::CannotCreate, "E-CREATE", found).at(&self.file));
-            }
+        if fs::symlink_metadata(&self.file).is_ok() {
+            let (ending, bytes, reason) = self.look_at_what_is_there()?;
             return Ok(Fetched {
                 index,
-                outcome: Outcome::Present,
-                bytes: found.len(),
-                reason: None,
+                ending,
+                bytes,
+                reason,
             });
         }
         let url = shown(&self.remote.url);
-        let (outcome, bytes, reason) = match self.fetch() {
-            Ok(Ok(bytes)) => (Outcome::Fetched, bytes, None),
-            Ok(Err((bytes, why))) => (Outcome::Damaged, bytes, Some(why)),
+        let (ending, bytes, reason) = match self.fetch() {
+            Ok(Ok(bytes)) => (Ending::Fetched, bytes, None),
+            Ok(Err((bytes, why))) => (Ending::Damaged, bytes, Some(why)),
             // What is wrong with this one stops no other.
             Err(error) if error.path() == Some(&url) => {
-                let outcome = match (error.exit(), error.code()) {
-                    (_, download::MISSING) => Outcome::Missing,
-                    (Exit::Refused, _) => Outcome::Refused,
-                    _ => Outcome::Failed,
+                let ending = match (error.exit(), error.code()) {
+                    (_, download::MISSING) => Ending::Missing,
+                    (Exit::Refused, _) => Ending::Refused,
+                    _ => Ending::Failed,
                 };
-                (outcome, self.part_bytes(), Some(error.found().to_owned()))
+                (ending, self.part_bytes(), Some(error.found().to_owned()))
             }
             Err(error) => return Err(error),
         };
         Ok(Fetched {
             index,
-            outcome,
+            ending,
             bytes,
             reason,
         })
+    }
+
+    /// Says whether the file of the shard's name is what was fetched from its address. One that no journal lists, as another
+    /// program leaves it, must at least verify.
+    fn look_at_what_is_there(&self) -> Result<(Ending, u64, Option<String>)> {
+        let found = fs::symlink_metadata(&self.file).map_err(|e| Error::io(&self.file, &e))?;
+        let bytes = found.len();
+        // What a kill behind the last rename left.
+        run::remove(&self.origin_file())?;
+        let other = |what: &str| Ok((Ending::Damaged, bytes, Some(what.to_owned())));
+        if !found.is_file() {
+            return other("something other than a file has the shard's name");
+        }
+        match self.journal.before.get(&self.remote.file) {
+            Some(entry) if entry.address != address(self.remote) => {
+                return other(
+                    "a file from another address has the shard's name: fetch into another folder",
+                );
+            }
+            Some(entry) if entry.bytes == bytes => return Ok((Ending::Present, bytes, None)),
+            _ => {}
+        }
+        let file = File::open(&self.file).map_err(|e| Error::io(&self.file, &e))?;
+        let mut verifier = Verifier::new(file, &self.job.reader);
+        let verified = verifier.run(self.job.interrupt);
+        self.job.interrupt.check()?;
+        match verified {
+            Ok(None) => {
+                self.journal.add(self.remote, bytes)?;
+                Ok((Ending::Present, bytes, None))
+            }
+            _ => other("a file that does not verify has the shard's name: move it away"),
+        }
     }
 
     /// Fetches the file and gives it its name; bytes and reason when the server's copy does not verify.
@@ -211,23 +299,25 @@ impl Fetching<'_> {
                 Reading::Whole(bytes) => {
                     run::publish_file(&self.part(), &self.file)?;
                     run::remove(&self.origin_file())?;
+                    self.journal.add(self.remote, bytes)?;
                     return Ok(Ok(bytes));
                 }
                 Reading::Damaged(to, error) => {
-                    // Each piece of progress is a new chance.
-                    damaged = if to > verified { 1 } else { damaged + 1 };
-                    verified = to;
-                    if damaged < MAX_DAMAGED {
-                        continue;
+                    // Much of progress is a new chance; the last one is to begin anew.
+                    let is_new = to >= verified + PROGRESS_BYTES;
+                    damaged = if is_new { 1 } else { damaged + 1 };
+                    verified = if damaged + 1 == MAX_DAMAGED { 0 } else { to };
+                    if damaged >= MAX_DAMAGED {
+                        if error.exit() == Exit::Refused {
+                            return Err(error);
+                        }
+                        let why = error.found();
+                        let why = format!(
+                            "the server's copy is damaged behind byte {to}, in {damaged} answers: {why}"
+                        );
+                        return Ok(Err((to, why)));
                     }
-                    if error.exit() == Exit::Refused {
-                        return Err(error);
-                    }
-                    let why = error.found();
-                    let why = format!(
-                        "the server's copy is damaged behind byte {to} in {damaged} answers: {why}"
-                    );
-                    return Ok(Err((to, why)));
+                    self.remote.network.retry(damaged, self.job.interrupt)?;
                 }
                 Reading::Changed(error) => {
                     restarts += 1;
@@ -237,12 +327,9 @@ impl Fetching<'_> {
                     tracing::info!(
                         "{}: {}; it begins anew",
                         shown(&self.remote.url).display(),
-                        error.found()
+                        escaped(error.found())
                     );
-                    self.remote
-                        .network
-                        .manners
-                        .retry(restarts, self.job.interrupt)?;
+                    self.remote.network.retry(restarts, self.job.interrupt)?;
                     verified = 0;
                 }
             }
@@ -263,7 +350,7 @@ impl Fetching<'_> {
 
     fn origin(&self) -> Option<Origin> {
         let origin: Origin = serde_json::from_slice(&fs::read(self.origin_file()).ok()?).ok()?;
-        (origin.url == shown(&self.remote.url).to_string_lossy()).then_some(origin)
+        (origin.address == address(self.remote)).then_some(origin)
     }
 
     /// Bytes of an earlier attempt that verify, and to which the rest can be asked for.
@@ -287,25 +374,33 @@ impl Fetching<'_> {
 
     /// Fetches from byte `verified` on, to the end or to what does not verify.
     fn go_on(&self, verified: u64) -> Result<Reading> {
-        let url = &self.remote.url;
-        let mut download = Download::new(&self.remote.network, url, self.job.interrupt).of_shard();
+        let Remote {
+            url,
+            named,
+            network,
+            ..
+        } = self.remote;
+        let mut download = Download::new(network, named, url, self.job.interrupt).of_shard();
         let (mut verified, origin) = (verified, self.origin());
         match origin {
-            Some(origin) if verified > 0 => download = download.from(verified, origin.validator),
+            Some(origin) if verified > 0 => {
+                download = download.resumed_at(verified, origin.validator)
+            }
             _ => verified = 0,
-        }
-        if verified == 0 {
-            run::remove(&self.origin_file())?;
         }
         let part = self.part();
         let on = |e: io::Error| Error::cannot_create(&part, &e);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&part)
-            .map_err(on)?;
+        let mut options = run::open_options();
+        let file = options.write(true).create(true).truncate(false);
+        let mut file = file.open(&part).map_err(on)?;
+        if verified == 0 {
+            run::remove(&self.origin_file())?;
+        }
         file.set_len(verified).map_err(on)?;
+        if verified == 0 {
+            // So that no power loss brings old bytes back beside the note of a new file.
+            file.sync_all().map_err(on)?;
+        }
         file.seek(SeekFrom::Start(verified)).map_err(on)?;
         let tee = Tee {
             fetching: self,
@@ -321,12 +416,14 @@ impl Fetching<'_> {
                 Ok(Reading::Whole(verified + verifier.bytes()))
             }
             Ok(Some(why)) => {
-                let error = Error::new(Exit::Network, "E-DAMAGED-REMOTE", why);
+                let error = Error::new(Exit::Network, DAMAGED, why);
                 Ok(Reading::Damaged(
                     verified + verifier.member_end.unwrap_or(0),
                     error,
                 ))
             }
+            // All of it was there.
+            Err(crawlrank_warc::Error::Empty) if verified > 0 => Ok(Reading::Whole(verified)),
             Err(error) => match trouble(&error) {
                 Some(error) if error.code() == download::CHANGED => Ok(Reading::Changed(error)),
                 Some(error) => Err(error),
@@ -336,6 +433,9 @@ impl Fetching<'_> {
         }
     }
 }
+
+/// Bytes between two places that do not verify, from which on they are not one trouble.
+const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// The trouble that a reader of shards passed on.
 fn trouble(error: &crawlrank_warc::Error) -> Option<Error> {
@@ -382,6 +482,9 @@ impl<R: Read> Verifier<R> {
             {
                 return Ok(Some(format!("{}: {}", fault.kind.as_str(), fault.detail)));
             }
+            if self.reader.totals().damaged > 0 {
+                return Ok(Some("a member that does not verify".to_owned()));
+            }
             if !more? || interrupt.is_requested() {
                 return Ok(None);
             }
@@ -413,11 +516,13 @@ impl Read for Tee<'_> {
             // First of what file they are, then the bytes: a kill between leaves nothing that misleads.
             if let Some(validator) = self.download.validator() {
                 let origin = Origin {
-                    url: shown(&fetching.remote.url).to_string_lossy().into_owned(),
+                    address: address(fetching.remote),
                     validator: validator.to_owned(),
                 };
                 let text = serde_json::to_vec(&origin).expect("an origin is plain data");
-                run::write_atomically(&fetching.origin_file(), &text).map_err(io::Error::other)?;
+                let path = fetching.origin_file();
+                fs::write(&path, text)
+                    .map_err(|e| io::Error::other(Error::cannot_create(path, &e)))?;
             }
             self.knows_origin = true;
         }
