@@ -140,7 +140,7 @@ fn growth(level: Level) -> (u64, u64, u64) {
 const GIGABIT_BYTES: u64 = 125_000_000;
 
 /// Compressed bytes that one core reads in a second.
-const BYTES_PER_SECOND: u64 = 80 << 20;
+const BYTES_PER_SECOND: u64 = 100 << 20;
 
 /// Prints the plan: a row for each figure.
 pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()> {

@@ -93,10 +93,10 @@ def links(
     graph.
 
     `path`: a shard (plain, gzip or zstd), or several; rows come in the order of shards, pages and links.
-    `kind`: shards with the links as Common Crawl extracted them, `wat`, or captures as fetched, whose
-    HTML and redirects are read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with the
-    hosts of Common Crawl's own job, `cc`. `www`: `strip` takes a leading `www.` off hosts where two labels
-    remain. `exclude_rel`: links with these rel values give no row: `nofollow`, `ugc`, `sponsored`.
+    `kind`: shards with the links as Common Crawl extracted them, `wat`, or captures as fetched, whose HTML
+    and redirects are read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with
+    the hosts of Common Crawl's own job, `cc`. `www`: `strip` takes a leading `www.` off hosts where two
+    labels remain. `exclude_rel`: links with these rel values give no row: `nofollow`, `ugc`, `sponsored`.
     `only_kind`: only links of these kinds give one: `a`, `img`, `script`, `redirect`, … `max_links`: links
     read of a page. `max_url`: longest address, 8 KiB, `max_record`: largest record, 64 MiB, in bytes or as
     `"8K"`. Options and defaults are those of the command `links`.
@@ -230,7 +230,8 @@ class Graph:
 
     `Graph(path)` opens any that has arrays of its edges, also one that `crawlrank graph merge` made;
     `run.graph()` gives that of a run with its scores. Of a graph that carries only its ranking stream,
-    `crawlrank graph convert --form arrays` makes one. With n nodes and m edges, in order of ids unless said otherwise:
+    `crawlrank graph convert --form arrays` makes one. With n nodes and m edges, in order of ids unless said
+    otherwise:
 
     - `names` (`uint8`) and `name_offsets` (`uint64`, n + 1): the name of node `i` is the bytes
       `names[name_offsets[i]:name_offsets[i + 1]]`; names ascend, hosts are reversed (`com.example.www`).

@@ -54,7 +54,8 @@ def run(
     """Shards to graph to ranks to Parquet, as `crawlrank run` does it; again with the same `out`: goes on.
 
     Args:
-        inputs: shard files or their addresses, folders, patterns, `*.paths.gz` lists, crawls (`"2026-39"`, `"latest"`).
+        inputs: shard files or their addresses, folders, patterns, `*.paths.gz` lists, crawls (`"2026-39"`,
+            `"latest"`).
         out: the run directory.
         recipe: a recipe file (TOML); arguments win.
         level: graphs to build: `host`, `domain`, `page`, several as a list.
