@@ -129,7 +129,11 @@ fn read_with(bytes: &[u8], threads: usize, read: ReadRecord) -> u64 {
         sum += found;
         Ok::<(), Error>(())
     };
-    let mut rest = read_blocks(bytes, &options, &mut pages, read, add, |error| error)
+    let read_all = |page: &mut Page, record: &Record, sum: &mut u64| {
+        read(page, record, sum);
+        true
+    };
+    let mut rest = read_blocks(bytes, &options, &mut pages, read_all, add, |error| error)
         .expect("the input is a shard");
     let mut record = Record::default();
     while rest.read_record(&mut record).expect("the input is a shard") {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{Chain, Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
@@ -20,6 +21,15 @@ const BLOCKS_PER_THREAD: usize = 2;
 /// A reader of what the blocks left, in order; it goes on with their totals.
 pub type RestReader<R> = Reader<Chain<Cursor<Vec<u8>>, R>>;
 
+/// Says to threads that what they do is not wanted any more.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// What a thread made of a block.
 struct Done<T> {
     number: usize,
@@ -28,7 +38,7 @@ struct Done<T> {
 }
 
 /// Reads the blocks of `input` on as many threads as there are `workers`. A worker takes each record of a block to the value that `read` fills, and `take`
-/// is given these values in the order of the blocks. Returns the reader for what is left: nothing but the end, if the shard is sound. With one worker
+/// is given these values in the order of the blocks. A block of which `read` returns false, as it gives too much to be kept, is left as well. Returns the reader for what is left: nothing but the end, if the shard is sound. With one worker
 /// it is the whole input.
 ///
 /// # Errors
@@ -37,7 +47,7 @@ pub fn read_blocks<R: Read, W: Send, T: Default + Send, E>(
     input: R,
     options: &ReaderOptions,
     workers: &mut [W],
-    read: impl Fn(&mut W, &Record, &mut T) + Sync,
+    read: impl Fn(&mut W, &Record, &mut T) -> bool + Sync,
     mut take: impl FnMut(T) -> Result<(), E>,
     refused: impl Fn(Error) -> E,
 ) -> Result<RestReader<R>, E> {
@@ -51,10 +61,14 @@ pub fn read_blocks<R: Read, W: Send, T: Default + Send, E>(
     let (jobs, waiting) = mpsc::channel::<(usize, Block)>();
     let (results, done) = mpsc::channel::<Done<T>>();
     let waiting = Mutex::new(waiting);
+    // Set when what is under way will not be taken: by an error, or behind a block that does not count.
+    let is_over = AtomicBool::new(false);
     thread::scope(|scope| -> Result<(), E> {
-        let jobs = jobs; // it is closed at the end of the scope, which ends the threads
+        // Both are closed when this ends, however it does, which ends the threads.
+        let (jobs, _end) = (jobs, SetOnDrop(&is_over));
         for worker in workers {
-            let (waiting, read, results) = (&waiting, &read, results.clone());
+            let (waiting, read, is_over) = (&waiting, &read, &is_over);
+            let results = results.clone();
             scope.spawn(move || {
                 let mut record = Record::new();
                 loop {
@@ -62,7 +76,9 @@ pub fn read_blocks<R: Read, W: Send, T: Default + Send, E>(
                     let Ok((number, block)) = next else { return };
                     let read_block = || {
                         let mut found = T::default();
-                        let each = |record: &Record| read(worker, record, &mut found);
+                        let each = |record: &Record| {
+                            !is_over.load(Ordering::Relaxed) && read(worker, record, &mut found)
+                        };
                         let totals = block.read(options, &mut record, each)?;
                         Some((totals, found))
                     };
@@ -78,16 +94,19 @@ pub fn read_blocks<R: Read, W: Send, T: Default + Send, E>(
                 }
             });
         }
+        drop(results); // so that waiting for one that is gone ends
         let (mut next, mut num_sent, mut ended) = (0, 0, false);
-        let mut early = BTreeMap::new();
+        let (mut early, mut failed) = (BTreeMap::new(), None);
         while !ended || next < num_sent {
             while !ended && num_sent - next < most_underway {
-                match blocks.next_block().map_err(&refused)? {
-                    Some(block) => {
+                match blocks.next_block() {
+                    Ok(Some(block)) => {
                         jobs.send((num_sent, block)).expect("threads wait for it");
                         num_sent += 1;
                     }
-                    None => ended = true,
+                    Ok(None) => ended = true,
+                    // What lies before it comes first, as it does when reading in order.
+                    Err(error) => (failed, ended) = (Some(error), true),
                 }
             }
             while next < num_sent && !early.contains_key(&next) {
@@ -98,19 +117,29 @@ pub fn read_blocks<R: Read, W: Send, T: Default + Send, E>(
                 continue;
             };
             next += 1;
+            // Behind a block that does not count none does: it may begin at a false place.
+            if !unread.is_empty() {
+                unread.push(block);
+                continue;
+            }
             match found.unwrap_or_else(|panic| resume_unwind(panic)) {
-                Some((read, found)) if unread.is_empty() => {
+                Some((read, found)) => {
                     totals += &read;
                     take(found)?;
                 }
                 // From here on in order.
-                _ => {
+                None => {
                     unread.push(block);
+                    is_over.store(true, Ordering::Relaxed);
                     ended = true;
                 }
             }
         }
-        Ok(())
+        match failed {
+            // Reading in order meets it again, behind what it finds before.
+            Some(error) if unread.is_empty() => Err(refused(error)),
+            _ => Ok(()),
+        }
     })?;
     Ok(blocks.into_reader(unread, totals, options.clone()))
 }
@@ -157,7 +186,10 @@ mod tests {
             input,
             &ReaderOptions::default(),
             &mut vec![(); threads],
-            |(), record, found: &mut Offsets| found.push(of(record)),
+            |(), record, found: &mut Offsets| {
+                found.push(of(record));
+                true
+            },
             |found| {
                 records.extend(found);
                 Ok(())
@@ -204,7 +236,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "a fault of ours")]
     fn a_panic_is_not_waited_for() {
-        let read = |(): &mut (), _: &Record, (): &mut ()| panic!("a fault of ours");
+        let read = |(): &mut (), _: &Record, (): &mut ()| -> bool { panic!("a fault of ours") };
         let options = ReaderOptions::default();
         let _ = read_blocks(
             &shard()[..],

@@ -77,8 +77,9 @@ pub fn without_chunks(body: &[u8]) -> Option<Vec<u8>> {
 /// What the chunks of a body hold, of a cut or damaged one up to there, and whether they are whole; `None` when it does
 /// not begin with a chunk.
 fn chunks(body: &[u8]) -> Option<(Vec<u8>, bool)> {
-    let mut content = Vec::new();
     let (mut size, mut rest) = chunk_size(body)?;
+    // It holds no more than the body, which one that grows might twice over.
+    let mut content = Vec::with_capacity(body.len());
     while size > 0 {
         let chunk = &rest[..rest.len().min(size)];
         content.extend_from_slice(chunk);

@@ -36,22 +36,30 @@ pub(crate) fn parse_page(page: &mut Page, record: &Record, kind: Kind) -> Result
 fn parse_capture(page: &mut Page, record: &Record) -> Result<Parsed, Skipped> {
     let (uri, block) = (record.target_uri().unwrap_or_default(), record.block());
     let redirects = page.parse_redirect(uri, block)?;
-    let head = Head::parse(block).filter(|head| matches!(head.status(), Some(200..=299)));
-    let Some(head) = head.filter(|_| !redirects) else {
+    let Some(head) = Head::parse(block).filter(|head| head.status().is_some()) else {
+        return Ok(Parsed::PageWithoutLinks("bad_http_head"));
+    };
+    if redirects || !matches!(head.status(), Some(200..=299)) {
         return Ok(Parsed::Page);
+    }
+    let max_html_bytes = page.options().max_html_bytes;
+    let (head_block, body) = block.split_at(head.body());
+    // Of what is no page to read the headers are read all the same, as its WAT record has them.
+    let mut without_body = |reason| {
+        page.parse_html(uri, head_block, b"")?;
+        Ok(Parsed::PageWithoutLinks(reason))
     };
     if !is_html(record, &head) {
-        return Ok(Parsed::PageWithoutLinks("not_html"));
+        return without_body("not_html");
     }
-    let (head_block, body) = block.split_at(head.body());
     let html = payload::content(
         body,
         head.all("Transfer-Encoding"),
         head.all("Content-Encoding"),
-        page.options().max_html_bytes,
+        max_html_bytes,
     );
     let Some(html) = html else {
-        return Ok(Parsed::PageWithoutLinks("encoded_body"));
+        return without_body("encoded_body");
     };
     page.parse_html(uri, head_block, &html)?;
     Ok(Parsed::Page)

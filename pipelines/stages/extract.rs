@@ -13,7 +13,7 @@ use crawlrank_graph::{BuilderOptions, GraphBuilder, MergeOptions};
 use crawlrank_warc::Record;
 
 use super::Job;
-use super::pages::{FoundPages, PageReader};
+use super::pages::{FoundPages, MOST_IN_ORDER, MOST_OF_A_BLOCK, PageReader};
 use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
 use crate::blocks::read_blocks;
 use crate::error::{self, Error, Result};
@@ -185,7 +185,10 @@ impl<'a> Worker<'a> {
             input,
             &self.job.recipe.reader_options(),
             &mut self.pages,
-            PageReader::read,
+            // What gives too many names is read in order, and handed over in between.
+            |reader: &mut PageReader, record, pages: &mut FoundPages| {
+                reader.read(record, pages, MOST_OF_A_BLOCK, &mut |_| false)
+            },
             |mut pages: FoundPages| pages.move_to(&mut builders, &mut found),
             refused,
         )?;
@@ -199,7 +202,13 @@ impl<'a> Worker<'a> {
             if !more.map_err(refused)? {
                 break;
             }
-            self.pages[0].read(&self.record, &mut pages);
+            let mut moved = Ok(());
+            let mut hand_over = |pages: &mut FoundPages| {
+                moved = pages.move_to(&mut builders, &mut found);
+                moved.is_ok()
+            };
+            self.pages[0].read(&self.record, &mut pages, MOST_IN_ORDER, &mut hand_over);
+            moved?;
             pages.move_to(&mut builders, &mut found)?;
         }
         let totals = reader.totals();

@@ -15,7 +15,16 @@ pub(super) struct PageReader {
     kind: Kind,
     filter: LinkFilter,
     levels: Vec<Level>,
+    /// The name of the node that is being read.
+    source: String,
 }
+
+/// Bytes that are kept of a block: many times those of one of Common Crawl's, and little beside a budget.
+pub(super) const MOST_OF_A_BLOCK: usize = if cfg!(test) { 1 << 10 } else { 2 << 20 };
+
+/// Bytes that are kept before they are handed over, where records are read in order: a page of a hundred thousand short links below a
+/// long address has a gigabyte of names.
+pub(super) const MOST_IN_ORDER: usize = if cfg!(test) { 256 } else { 4 << 20 };
 
 /// What the pages of some records gave, in their order. Reused: [`FoundPages::move_to`] empties it.
 #[derive(Default)]
@@ -33,6 +42,8 @@ pub(super) struct FoundPages {
 struct FoundNode {
     /// Place in the list of levels.
     level: usize,
+    /// Whether it is a page's first entry, and not the rest of its targets.
+    is_page: bool,
     num_targets: u64,
 }
 
@@ -44,22 +55,35 @@ impl PageReader {
             kind: recipe.kind,
             filter: recipe.link_filter()?,
             levels: levels.to_vec(),
+            source: String::new(),
         })
     }
 
-    /// Adds the page that the record holds, if any.
-    pub(super) fn read(&mut self, record: &Record, found: &mut FoundPages) {
+    /// Adds the page that the record holds, if any. When names come to `most_bytes`, `hand_over` takes what was found so far;
+    /// false when it does not want to.
+    pub(super) fn read(
+        &mut self,
+        record: &Record,
+        found: &mut FoundPages,
+        most_bytes: usize,
+        hand_over: &mut dyn FnMut(&mut FoundPages) -> bool,
+    ) -> bool {
         let counts = &mut found.counts;
         match parse_page(&mut self.page, record, self.kind) {
             Ok(Parsed::Page) => {}
             Ok(Parsed::PageWithoutLinks(reason)) => counts.skip(reason, 1),
-            Ok(Parsed::Other) => return,
-            Err(reason) => return counts.skip(reason.as_str(), 1),
+            Ok(Parsed::Other) => return true,
+            Err(reason) => {
+                counts.skip(reason.as_str(), 1);
+                return true;
+            }
         }
         counts.pages += 1;
         counts.links += self.page.num_links();
         for at in 0..self.levels.len() {
-            let num_targets = self.read_level(at, found);
+            let Some(num_targets) = self.read_level(at, found, most_bytes, hand_over) else {
+                return false;
+            };
             // The account is that of the first level, so that it does not depend on which others are built.
             if at == 0 {
                 found.counts.edges += num_targets;
@@ -68,29 +92,62 @@ impl PageReader {
                 }
             }
         }
+        // Pages without targets are many, too.
+        found.bytes() < most_bytes || hand_over(found)
     }
 
-    /// Adds the page's node at one level with its targets, and returns their number.
-    fn read_level(&mut self, level: usize, found: &mut FoundPages) -> u64 {
+    /// Adds the page's node at one level with its targets, and returns their number; nothing when they are not wanted.
+    fn read_level(
+        &mut self,
+        level: usize,
+        found: &mut FoundPages,
+        most_bytes: usize,
+        hand_over: &mut dyn FnMut(&mut FoundPages) -> bool,
+    ) -> Option<u64> {
         let (source, of) = match self.levels[level] {
             Level::Page => (self.page.page_key(), crawlrank_links::Level::Page),
             _ => (self.page.host(), crawlrank_links::Level::Host),
         };
         let Some(source) = source else {
-            return 0;
+            return Some(0);
         };
-        found.push_name(source);
-        let mut num_targets = 0;
+        self.source.clear();
+        self.source.push_str(source);
+        found.push_name(&self.source);
+        let (mut all, mut is_wanted) = (0, true);
+        let mut node = FoundNode {
+            level,
+            is_page: true,
+            num_targets: 0,
+        };
         self.page.for_each_target(of, &self.filter, &mut |target| {
+            if !is_wanted {
+                return;
+            }
             found.push_name(target);
-            num_targets += 1;
+            (all, node.num_targets) = (all + 1, node.num_targets + 1);
+            if found.bytes() >= most_bytes {
+                let rest = FoundNode {
+                    level,
+                    is_page: false,
+                    num_targets: 0,
+                };
+                found.nodes.push(std::mem::replace(&mut node, rest));
+                is_wanted = hand_over(found);
+                found.push_name(&self.source);
+            }
         });
-        found.nodes.push(FoundNode { level, num_targets });
-        num_targets
+        found.nodes.push(node);
+        is_wanted.then_some(all)
     }
 }
 
 impl FoundPages {
+    /// Bytes of memory that are in use.
+    fn bytes(&self) -> usize {
+        self.names.len() + 8 * self.ends.len() + size_of::<FoundNode>() * self.nodes.len()
+    }
+
     fn push_name(&mut self, name: &str) {
         self.names.push_str(name);
         self.ends.push(self.names.len());
@@ -112,7 +169,9 @@ impl FoundPages {
         for node in &self.nodes {
             let (_, builder) = &mut builders[node.level];
             let source = next_name();
-            builder.node(source, 1)?;
+            if node.is_page {
+                builder.node(source, 1)?;
+            }
             for _ in 0..node.num_targets {
                 builder.edge(source, next_name(), 1)?;
             }

@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::test_server::{Fault, Server};
+
 /// The built program.
 fn crawlrank() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crawlrank"));
@@ -186,6 +188,60 @@ fn killed_runs_end_with_the_bytes_of_an_undisturbed_one() {
     assert_eq!(status.code(), Some(0));
     assert_same_results(&killed, &whole);
     assert_eq!(temporaries(&killed), Vec::<String>::new());
+}
+
+#[test]
+fn one_shard_by_several_threads_gives_the_bytes_of_one_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = shards_in(&synth(folder.path(), 1, 800));
+    let sound = fs::read(&shards[0]).unwrap();
+    assert!(
+        sound.len() > 4 << 20,
+        "{} bytes are too few blocks",
+        sound.len()
+    );
+    let server = Server::start();
+    for (name, flipped, expected) in [("sound", None, 0), ("damaged", Some(sound.len() / 2), 3)] {
+        let mut bytes = sound.clone();
+        if let Some(at) = flipped {
+            bytes[at] ^= 0x20;
+        }
+        let shard = folder.path().join(format!("{name}.warc.wat.gz"));
+        fs::write(&shard, &bytes).unwrap();
+        // From a server it comes damaged for the first time.
+        let on_server = format!("/{name}.warc.wat.gz");
+        server.put(&on_server, bytes);
+        server.fault(&on_server, [Fault::Flip(sound.len() / 3)]);
+        let out = |threads: &str| folder.path().join(format!("{name}-{threads}"));
+        let run_with = |input: &str, threads: &str, out: &Path| {
+            let flags = [
+                "--level",
+                "host,page",
+                "--memory",
+                "1G",
+                "--no-harmonic",
+                "--no-progress",
+            ];
+            let done = crawlrank()
+                .args(["run", input, "--threads", threads, "--out", path(out)])
+                .args(flags)
+                .output()
+                .unwrap();
+            assert_eq!(code(&done), expected, "{}", stderr(&done));
+        };
+        run_with(path(&shard), "1", &out("1"));
+        run_with(path(&shard), "4", &out("4"));
+        assert_same_results(&out("4"), &out("1"));
+        let url = server.url(&on_server);
+        run_with(&url, "1", &out("remote-1"));
+        run_with(&url, "4", &out("remote-4"));
+        assert_same_results(&out("remote-4"), &out("remote-1"));
+        for graph in ["graph/host", "graph/page"] {
+            let (here, there) = (out("1").join(graph), out("remote-4").join(graph));
+            let names = |folder: PathBuf| fs::read(folder.join("names.npy")).unwrap();
+            assert!(names(here) == names(there), "{graph}");
+        }
+    }
 }
 
 #[test]

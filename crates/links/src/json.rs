@@ -4,7 +4,7 @@
 //! a repeated key is answered by its last value, and what nobody asked for is skipped without being looked at. It promises:
 //!
 //! - on valid JSON within the depth limit it sees the same values as a strict parser (property test below);
-//! - linear time and no recursion, whatever the input; the only memory is one copy of the record, reused from record to record.
+//! - linear time and no recursion, whatever the input; the only memory is one copy of the record and an index of a quarter of its size, reused from record to record.
 //!
 //! It does *not* promise to find every error: missing commas, odd numbers and control characters within strings pass. Strings are decoded in place
 //! in that copy (an escape is never shorter than what it stands for), so that a string is a [`Span`] and not an allocation.

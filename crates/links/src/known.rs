@@ -7,8 +7,10 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use crate::Skipped;
 use crate::json::Span;
 
-/// With so many bytes of names all are forgotten: enough for the hosts that a shard names again and again.
+/// With so many bytes of names, or so many hosts, all are forgotten: enough for those that a shard names again and again, and
+/// 3 MiB of memory at most.
 const MAX_BYTES: usize = 2 << 20;
+const MAX_HOSTS: usize = 1 << 15;
 
 /// A memory of names, so that checking and reversing happens once for each spelling, not once for each page that has it.
 #[derive(Default)]
@@ -41,7 +43,7 @@ impl KnownHosts {
         }
         let start = out.len();
         push(out)?;
-        if self.text.len() > MAX_BYTES {
+        if self.text.len() > MAX_BYTES || self.hosts.len() >= MAX_HOSTS {
             self.text.clear();
             self.hosts.clear();
         }

@@ -37,7 +37,7 @@ pub struct Block {
 }
 
 impl<R: Read> Blocks<R> {
-    /// Begins at the first byte of `input`, which need not be buffered. Blocks have `block_bytes` compressed bytes, or a few less.
+    /// Begins at the first byte of `input`, which need not be buffered. Blocks have `block_bytes` compressed bytes, or less by up to a member.
     ///
     /// A MiB is enough that handing it to a thread costs nothing, and little to wait for at the end.
     pub fn new(input: R, block_bytes: usize) -> Blocks<R> {
@@ -110,12 +110,12 @@ impl<R: Read> Blocks<R> {
 
 impl Block {
     /// Reads the records of the block, and returns what they add to the totals; `None` if it is not sound members of one record each, or if something
-    /// about a record is worth a warning. What `each` was given is to be forgotten then.
+    /// about a record is worth a warning, or if `each` returns false. What `each` was given is to be forgotten then.
     pub fn read(
         &self,
         options: &ReaderOptions,
         record: &mut Record,
-        each: impl FnMut(&Record),
+        each: impl FnMut(&Record) -> bool,
     ) -> Option<Totals> {
         let before = Totals {
             bytes: self.offset,

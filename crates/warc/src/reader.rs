@@ -124,13 +124,13 @@ impl<R: Read> Reader<R> {
         reader
     }
 
-    /// Reads records as long as each is a member of its own, without anything to warn of; returns the totals if the input, of `bytes` bytes, is
-    /// nothing else.
+    /// Reads records as long as each is a member of its own, without anything to warn of, and `each` says so; returns the totals if the input, of
+    /// `bytes` bytes, is nothing else.
     pub(crate) fn read_plain_members(
         mut self,
         bytes: usize,
         record: &mut Record,
-        mut each: impl FnMut(&Record),
+        mut each: impl FnMut(&Record) -> bool,
     ) -> Option<Totals> {
         if let State::New(input) = &mut self.state {
             let input = input.take().expect("the input is taken once");
@@ -143,7 +143,9 @@ impl<R: Read> Reader<R> {
         stream.fill(bytes).ok()?;
         record.clear();
         while self.take_member(&mut stream, record).ok()? {
-            each(record);
+            if !each(record) {
+                return None;
+            }
         }
         self.totals.members = stream.num_members;
         let is_all =

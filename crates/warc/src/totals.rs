@@ -35,15 +35,29 @@ pub struct Totals {
 /// Adds what the bytes behind gave.
 impl AddAssign<&Totals> for Totals {
     fn add_assign(&mut self, behind: &Totals) {
-        self.bytes += behind.bytes;
-        self.members += behind.members;
-        self.records += behind.records;
-        self.block_bytes += behind.block_bytes;
-        self.record_bytes += behind.record_bytes;
-        self.fault_bytes += behind.fault_bytes;
-        self.padding_bytes += behind.padding_bytes;
-        self.faults += behind.faults;
-        for (kind, count) in behind.warnings.iter() {
+        // By name, so that none is forgotten.
+        let Totals {
+            bytes,
+            members,
+            records,
+            block_bytes,
+            record_bytes,
+            fault_bytes,
+            padding_bytes,
+            faults,
+            damaged,
+            warnings,
+        } = behind;
+        self.bytes += bytes;
+        self.members += members;
+        self.records += records;
+        self.block_bytes += block_bytes;
+        self.record_bytes += record_bytes;
+        self.fault_bytes += fault_bytes;
+        self.padding_bytes += padding_bytes;
+        self.faults += faults;
+        self.damaged += damaged;
+        for (kind, count) in warnings.iter() {
             self.warnings.add(kind, count);
         }
     }

@@ -19,6 +19,7 @@ fn read_in_blocks(input: &[u8], block_bytes: usize, ahead: usize) -> (Outcome, u
         let mut found = Vec::new();
         let read = block.read(&options, &mut record, |record| {
             found.push(Read1::of(record));
+            true
         });
         let Some(read) = read else {
             unread.push(block);
