@@ -221,7 +221,7 @@ pub struct NetworkFlags {
     /// All shards of a crawl or of a list on a server; without it, `--limit` says how many
     #[arg(long)]
     pub all: bool,
-    /// What the paths of lists and crawls lie below; default https://data.commoncrawl.org/
+    /// What the paths of lists and crawls lie below; default `https://data.commoncrawl.org/`
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
     /// Connections at once, 1 to 8
