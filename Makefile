@@ -82,7 +82,7 @@ docs: $(VENV)/installed ## Build the documentation as a site: target/site/index.
 python: $(VENV)/installed ## Build the wheel for users into dist/
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement python/requirements-wheel.txt
 	PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV_PYTHON) -m maturin build --manifest-path python/Cargo.toml --locked \
-		--release --strip --zig --compatibility manylinux2014 --interpreter $(VENV_PYTHON) --out dist
+		--profile wheel --strip --compression-level 9 --zig --compatibility manylinux2014 --interpreter $(VENV_PYTHON) --out dist
 
 notebooks: wheel-in-venv $(VENV)/notebooks ## Run the notebooks over a fresh sample, and write the .ipynb beside them
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement notebooks/requirements-export.txt
