@@ -26,7 +26,7 @@ use crate::interrupt::{Interrupt, LOOK_EVERY};
 const MAX_FAILURES: u32 = 10;
 
 /// Bytes that are worth an attempt.
-const PROGRESS_BYTES: u64 = 1 << 20;
+pub const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// Times that a file is begun anew, before it is given up.
 pub const MAX_RESTARTS: u32 = 5;

@@ -13,7 +13,9 @@ use std::sync::{Mutex, PoisonError};
 use crawlrank_warc::{Format, Reader, ReaderOptions, Record};
 use serde::{Deserialize, Serialize};
 
-use super::download::{self, DAMAGED, Download, MAX_DAMAGED, is_damaged_on_the_way};
+use super::download::{
+    self, DAMAGED, Download, MAX_DAMAGED, PROGRESS_BYTES, is_damaged_on_the_way,
+};
 use super::shown;
 use crate::error::{Error, Exit, Result, refused};
 use crate::escape::escaped;
@@ -294,6 +296,8 @@ impl Fetching<'_> {
         fs::create_dir_all(folder).map_err(|e| Error::cannot_create(folder, &e))?;
         let (mut damaged, mut restarts) = (0, 0);
         let mut verified = self.look_through_what_is_there()?;
+        // The farthest that verified, also when it is begun anew.
+        let mut reached = verified;
         loop {
             match self.go_on(verified)? {
                 Reading::Whole(bytes) => {
@@ -304,7 +308,8 @@ impl Fetching<'_> {
                 }
                 Reading::Damaged(to, error) => {
                     // Much of progress is a new chance; the last one is to begin anew.
-                    let is_new = to >= verified + PROGRESS_BYTES;
+                    let is_new = to >= reached + PROGRESS_BYTES;
+                    reached = reached.max(to);
                     damaged = if is_new { 1 } else { damaged + 1 };
                     verified = if damaged + 1 == MAX_DAMAGED { 0 } else { to };
                     if damaged >= MAX_DAMAGED {
@@ -424,24 +429,18 @@ impl Fetching<'_> {
             }
             // All of it was there.
             Err(crawlrank_warc::Error::Empty) if verified > 0 => Ok(Reading::Whole(verified)),
-            Err(error) => match trouble(&error) {
-                Some(error) if error.code() == download::CHANGED => Ok(Reading::Changed(error)),
-                Some(error) => Err(error),
-                // Not one record: no shard, or its first bytes were damaged on the way.
-                None => Ok(Reading::Damaged(verified, refused(&shown(url), &error))),
-            },
+            Err(error) => {
+                let trouble = refused(&shown(url), &error);
+                match error {
+                    crawlrank_warc::Error::Io { .. } if trouble.code() == download::CHANGED => {
+                        Ok(Reading::Changed(trouble))
+                    }
+                    crawlrank_warc::Error::Io { .. } => Err(trouble),
+                    // Not one record: no shard, or its first bytes were damaged on the way.
+                    _ => Ok(Reading::Damaged(verified, trouble)),
+                }
+            }
         }
-    }
-}
-
-/// Bytes between two places that do not verify, from which on they are not one trouble.
-const PROGRESS_BYTES: u64 = 1 << 20;
-
-/// The trouble that a reader of shards passed on.
-fn trouble(error: &crawlrank_warc::Error) -> Option<Error> {
-    match error {
-        crawlrank_warc::Error::Io { source, .. } => download::trouble(source),
-        _ => None,
     }
 }
 

@@ -263,6 +263,8 @@ impl Permit {
                 state.strikes = state.strikes.saturating_add(1);
                 state.next_request = state.next_request.max(Instant::now() + wait);
             }
+            // It answers, and gives nothing.
+            500..=599 => state.strikes = 0,
             _ => (state.strikes, state.given_up) = (0, 0),
         }
         drop(state);
@@ -415,7 +417,10 @@ mod tests {
     #[test]
     fn a_network_that_gives_no_file_is_given_up() {
         let (manners, interrupt) = (manners(1), Interrupt::default());
-        (0..MAX_GIVEN_UP).for_each(|_| manners.gave_up());
+        for _ in 0..MAX_GIVEN_UP {
+            wait_after(&manners, 500, None); // an answer, and none that gives a file
+            manners.gave_up();
+        }
         assert_eq!(
             manners.request(&interrupt).err().unwrap().exit(),
             Exit::Network

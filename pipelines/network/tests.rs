@@ -25,11 +25,15 @@ const PATH: &str = "/crawl-data/x.warc.wat.gz";
 
 /// A shard of some members, as bytes.
 fn shard_bytes(seed: u64) -> Vec<u8> {
+    shard_of_pages(seed, 8)
+}
+
+fn shard_of_pages(seed: u64, pages: u32) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let options = SynthOptions {
         out: folder.path().join("shards"),
         shards: 1,
-        pages_per_shard: 8,
+        pages_per_shard: pages,
         hosts: 20,
         seed,
         ..SynthOptions::default()
@@ -317,6 +321,20 @@ fn what_stays_wrong_is_never_complete() {
             place.server.seen().len()
         );
     }
+}
+
+#[test]
+fn damage_that_stays_far_inside_a_file_is_not_asked_for_without_end() {
+    let (bytes, place) = (shard_of_pages(1, 300), Place::new());
+    let far = 1 << 20;
+    assert!(bytes.len() > far + 100_000, "{}", bytes.len());
+    place.server.put(PATH, &*bytes);
+    place
+        .server
+        .fault(PATH, vec![Fault::Flip(far + 50_000); 50]);
+    assert_eq!(place.fetch().ending, Ending::Damaged);
+    assert!(!place.file("").exists());
+    assert_eq!(place.server.seen().len(), 3);
 }
 
 #[test]
