@@ -246,14 +246,12 @@ pub fn find(inputs: &[impl AsRef<OsStr>], options: &FindOptions) -> Result<Vec<S
         }
     }
     let places: Vec<Place> = places.into_values().collect();
-    let paths: Vec<&Path> = places
-        .iter()
-        .map(|place| match place {
-            Place::Here(path) => path.as_path(),
-            Place::There(remote) => Path::new(remote.url.path()),
-        })
-        .collect();
-    let mut named: Vec<(String, Place)> = names(&paths).into_iter().zip(places.clone()).collect();
+    let paths = places.iter().map(|place| match place {
+        Place::Here(path) => path.as_path(),
+        Place::There(remote) => Path::new(remote.url.path()),
+    });
+    let names = names(&paths.collect::<Vec<_>>());
+    let mut named: Vec<(String, Place)> = names.into_iter().zip(places).collect();
     named.sort_by(|(one, _), (other, _)| one.cmp(other));
     named.truncate(options.limit.map_or(usize::MAX, |limit| {
         usize::try_from(limit).unwrap_or(usize::MAX)

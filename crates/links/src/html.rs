@@ -11,7 +11,7 @@ use htmlize::Context;
 use crate::json::{Span, char_boundary};
 use crate::meta::Meta;
 use crate::style;
-use crate::tokens::{Attribute, Element, Tag, Token, Tokenizer};
+use crate::tokens::{Attribute, Element, Tag, Token, Tokenizer, is_one_of};
 use crate::wat::{Envelope, Section, StoredLink};
 use crate::{LinkKind, Options, Profile, Rel, cc};
 
@@ -479,13 +479,5 @@ fn separates_words(name: &[u8]) -> bool {
         "ul",
         "video",
     ];
-    let mut lower = [0; 10];
-    let Some(lower) = lower.get_mut(..name.len()) else {
-        return false;
-    };
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    NAMES
-        .binary_search_by(|known| known.as_bytes().cmp(lower))
-        .is_ok()
+    is_one_of(name, &NAMES)
 }

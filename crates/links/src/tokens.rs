@@ -34,10 +34,7 @@ macro_rules! html_names {
             /// Returns what a name in any case stands for; `None` where it is no name of interest.
             fn of(name: &[u8]) -> Option<$type> {
                 let mut lower = [0; LONGEST_NAME];
-                let lower = lower.get_mut(..name.len())?;
-                lower.copy_from_slice(name);
-                lower.make_ascii_lowercase();
-                match &*lower {
+                match lower_case(name, &mut lower)? {
                     $($name => Some($type::$variant),)+
                     _ => None,
                 }
@@ -46,8 +43,27 @@ macro_rules! html_names {
     };
 }
 
-/// The longest name in the lists below.
+/// The longest name in any list of this crate.
 const LONGEST_NAME: usize = 11;
+
+/// Returns a name in lower case; `None` for one that is longer than those of interest.
+fn lower_case<'a>(name: &[u8], lower: &'a mut [u8; LONGEST_NAME]) -> Option<&'a [u8]> {
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    Some(lower)
+}
+
+/// Returns whether a name in any case is in a list, which is sorted.
+pub(crate) fn is_one_of(name: &[u8], names: &[&str]) -> bool {
+    debug_assert!(names.is_sorted() && names.iter().all(|name| name.len() <= LONGEST_NAME));
+    let mut lower = [0; LONGEST_NAME];
+    lower_case(name, &mut lower).is_some_and(|lower| {
+        names
+            .binary_search_by(|known| known.as_bytes().cmp(lower))
+            .is_ok()
+    })
+}
 
 html_names! {
     /// An element that has links, or whose content is not what it seems.
@@ -486,8 +502,8 @@ fn is_of_html_alone(name: &[u8]) -> bool {
         "s",
         "small",
         "span",
-        "strong",
         "strike",
+        "strong",
         "sub",
         "sup",
         "table",
@@ -496,9 +512,7 @@ fn is_of_html_alone(name: &[u8]) -> bool {
         "ul",
         "var",
     ];
-    NAMES
-        .iter()
-        .any(|html| name.eq_ignore_ascii_case(html.as_bytes()))
+    is_one_of(name, &NAMES)
 }
 
 #[cfg(test)]
