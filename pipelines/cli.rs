@@ -290,6 +290,9 @@ pub struct LinkFlags {
     /// Longest address
     #[arg(long, value_name = "SIZE")]
     pub max_url: Option<Size>,
+    /// HTML read of a page, with `--kind warc`
+    #[arg(long, value_name = "SIZE")]
+    pub max_html: Option<Size>,
 }
 
 impl LinkFlags {
@@ -305,7 +308,8 @@ impl LinkFlags {
             exclude_rel,
             only_kind,
             max_links,
-            max_url
+            max_url,
+            max_html
         );
     }
 }

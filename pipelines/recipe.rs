@@ -237,6 +237,8 @@ pub struct Recipe {
     pub max_links: usize,
     /// A longer address is skipped.
     pub max_url: Size,
+    /// HTML of a page beyond it is not read.
+    pub max_html: Size,
     /// A larger zstd window is a fault.
     pub max_window: Size,
 }
@@ -268,10 +270,17 @@ impl Default for Recipe {
             max_header: Size(64 << 10),
             max_links: 100_000,
             max_url: Size(8 << 10),
+            max_html: Size(HTML_BYTES),
             max_window: Size(128 << 20),
         }
     }
 }
+
+/// HTML that is read of a page, unless the recipe says otherwise; the memory of workers is reckoned with so much.
+const HTML_BYTES: u64 = 16 << 20;
+
+/// The most that it can say: positions in HTML have four bytes, also where its encoding makes it thrice as long.
+const MAX_HTML_BYTES: u64 = 256 << 20;
 
 /// The parameters that shape results, in canonical order: what the run's identity is made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -328,6 +337,13 @@ impl Recipe {
             // Domains are folded from hosts, so the host graph is built anyway.
             self.level.insert(0, Level::Host);
         }
+        if self.max_html.0 > MAX_HTML_BYTES {
+            return Err(Error::usage(format!(
+                "`max-html` is {}, expected at most {}",
+                String::from(self.max_html),
+                String::from(Size(MAX_HTML_BYTES))
+            )));
+        }
         check_threads(self.threads)?;
         if self.tmp.as_ref().is_some_and(|tmp| tmp.to_str().is_none()) {
             return Err(Error::usage(
@@ -358,6 +374,7 @@ impl Recipe {
             },
             max_links: self.max_links,
             max_url_bytes: self.max_url.0 as usize,
+            max_html_bytes: self.max_html.0 as usize,
             max_text_bytes: 0, // graphs need no anchor texts: an eighth less time
             ..LinkOptions::default()
         }
@@ -406,6 +423,16 @@ impl Recipe {
             max_window_bytes: self.max_window.0,
             ..Default::default()
         }
+    }
+
+    /// Bytes that the largest record takes while its page is read.
+    pub fn record_memory_bytes(&self) -> u64 {
+        // As it was decoded, and as text, thrice as long.
+        let more_html = match self.kind {
+            Kind::Wat => 0,
+            Kind::Warc => 4 * self.max_html.0.saturating_sub(HTML_BYTES),
+        };
+        self.max_record.0.saturating_add(more_html)
     }
 
     /// The parameters that shape results.
@@ -467,6 +494,27 @@ mod tests {
     }
 
     #[test]
+    fn long_html_takes_memory_and_has_a_limit() {
+        let with = |max_html, kind| Recipe {
+            max_html: Size(max_html),
+            kind,
+            ..Recipe::default()
+        };
+        let largest = Recipe::default().max_record.0;
+        for (max_html, kind, bytes) in [
+            (1 << 10, Kind::Warc, largest),
+            (16 << 20, Kind::Warc, largest),
+            (17 << 20, Kind::Warc, largest + (4 << 20)),
+            (17 << 20, Kind::Wat, largest),
+        ] {
+            assert_eq!(with(max_html, kind).record_memory_bytes(), bytes);
+        }
+        assert!(with(256 << 20, Kind::Warc).check().is_ok());
+        let error = with((256 << 20) + 1, Kind::Warc).check().unwrap_err();
+        assert!(error.to_string().contains("at most 256M"), "{error}");
+    }
+
+    #[test]
     fn threads_memory_and_folders_do_not_shape_results() {
         let other = Recipe {
             memory: Some(Size(1 << 30)),
@@ -476,6 +524,11 @@ mod tests {
             ..Recipe::default()
         };
         assert_eq!(other.shaping(), Recipe::default().shaping());
+        let short = Recipe {
+            max_html: Size(1 << 10),
+            ..Recipe::default()
+        };
+        assert_ne!(short.shaping(), Recipe::default().shaping());
         let damped = Recipe {
             damping: 0.5,
             ..Recipe::default()

@@ -161,7 +161,7 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
     let share = WorkerShare::of(
         memory::check(budget(recipe))?,
         threads(recipe).min(shards.len()),
-        recipe.max_record.0,
+        recipe.record_memory_bytes(),
     );
     // Only what was captured has outgoing edges.
     let sources = nodes.min(pages);

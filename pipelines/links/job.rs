@@ -70,7 +70,7 @@ pub fn run(job: &LinksJob) -> Result<Outcome> {
     if let Some(unread) = Unread::of(job.commits, job.shards, "links", job.progress)? {
         let options = LinksOptions::of(job.recipe)?;
         let workers = job.threads.min(unread.queue.len());
-        let share = WorkerShare::of(job.memory, workers, job.recipe.max_record.0);
+        let share = WorkerShare::of(job.memory, workers, job.recipe.record_memory_bytes());
         let worker = Worker {
             job,
             unread: &unread,

@@ -31,7 +31,7 @@ pub fn extract(job: &Job) -> Result<Outcome> {
             job.memory,
             unread.queue.len(),
             job.threads,
-            job.recipe.max_record.0,
+            job.recipe.record_memory_bytes(),
         );
         unread
             .queue

@@ -87,6 +87,7 @@ def links(
     only_kind: str | Iterable[str] | None = None,
     max_links: int = 100_000,
     max_url: int | str | None = None,
+    max_html: int | str | None = None,
     max_record: int | str | None = None,
 ) -> Links:
     """Reads the links of pages from a shard, or from several: every link of every page as a row, without a
@@ -98,8 +99,8 @@ def links(
     the hosts of Common Crawl's own job, `cc`. `www`: `strip` takes a leading `www.` off hosts where two
     labels remain. `exclude_rel`: links with these rel values give no row: `nofollow`, `ugc`, `sponsored`.
     `only_kind`: only links of these kinds give one: `a`, `img`, `script`, `redirect`, … `max_links`: links
-    read of a page. `max_url`: longest address, 8 KiB, `max_record`: largest record, 64 MiB, in bytes or as
-    `"8K"`. Options and defaults are those of the command `links`.
+    read of a page. `max_url`: longest address, 8 KiB, `max_html`: HTML read of a page, 16 MiB, `max_record`:
+    largest record, 64 MiB, in bytes or as `"8K"`. Options and defaults are those of the command `links`.
 
     Raises `UsageError` when an option makes no sense, `ReadWriteError` when a shard cannot be opened. What a
     shard holds is looked at when rows are read: what is none then ends the stream with an error that names

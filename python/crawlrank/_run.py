@@ -43,6 +43,7 @@ def run(
     max_header: str | int | None = None,
     max_links: int | None = None,
     max_url: str | int | None = None,
+    max_html: str | int | None = None,
     max_window: str | int | None = None,
     all: bool = False,
     base_url: str | None = None,
@@ -82,6 +83,7 @@ def run(
         max_header: largest record header, in bytes.
         max_links: links read of a page.
         max_url: longest address, in bytes.
+        max_html: HTML read of a page, in bytes; for `kind="warc"`.
         max_window: largest zstd window, in bytes.
         all: all shards of a crawl or of a list on a server; without it `limit` says how many.
         base_url: what the paths of lists and crawls lie below; default https://data.commoncrawl.org/.

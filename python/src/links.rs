@@ -61,8 +61,8 @@ fn size(object: Option<Bound<'_, PyAny>>, name: &str, default: Size) -> PyResult
 /// redirects are read, `warc`. `profile`: how addresses are read, as a `browser` resolves them or with the hosts of Common Crawl's
 /// own job, `cc`. `www`: `strip` takes a leading `www.` off hosts where two labels remain. `exclude_rel`: links with
 /// these rel values give no row: `nofollow`, `ugc`, `sponsored`. `only_kind`: only links of these kinds give one: `a`,
-/// `img`, `script`, `redirect`, … `max_links`: links read of a page. `max_url`: longest address, 8 KiB, `max_record`:
-/// largest record, 64 MiB, in bytes or as `"8K"`. Options and defaults are those of the command `links`.
+/// `img`, `script`, `redirect`, … `max_links`: links read of a page. `max_url`: longest address, 8 KiB, `max_html`:
+/// HTML read of a page, 16 MiB, `max_record`: largest record, 64 MiB, in bytes or as `"8K"`. Options and defaults are those of the command `links`.
 ///
 /// Raises `UsageError` when an option makes no sense, `ReadWriteError` when a shard cannot be opened. What a shard
 /// holds is looked at when rows are read: what is none then ends the stream with an error that names it.
@@ -77,6 +77,7 @@ fn size(object: Option<Bound<'_, PyAny>>, name: &str, default: Size) -> PyResult
     only_kind = None,
     max_links = 100_000,
     max_url = None,
+    max_html = None,
     max_record = None,
 ))]
 #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
@@ -90,6 +91,7 @@ pub(crate) fn links(
     only_kind: Option<Bound<'_, PyAny>>,
     max_links: usize,
     max_url: Option<Bound<'_, PyAny>>,
+    max_html: Option<Bound<'_, PyAny>>,
     max_record: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Links> {
     let shards = one_or_several(path, "path", "a path, or several")?;
@@ -106,6 +108,7 @@ pub(crate) fn links(
         only_kind,
         max_links,
         max_url: size(max_url, "max_url", default.max_url)?,
+        max_html: size(max_html, "max_html", default.max_html)?,
         max_record: size(max_record, "max_record", default.max_record)?,
         ..default
     };

@@ -301,6 +301,16 @@ def test_limits_cost_what_exceeds_them(shard: Path) -> None:
     assert rows(cr.links(shard, max_record="64")) == []
 
 
+def test_html_is_read_up_to_a_limit() -> None:
+    shard = next((SAMPLES / "kinds").glob("*-00000.warc.gz"))
+    whole, cut = cr.links(shard, kind="warc"), cr.links(shard, kind="warc", max_html="2K")
+    assert len(rows(cut)) < len(rows(whole))
+    assert "page_too_long" not in whole.totals["skipped"]
+    assert cut.totals["skipped"]["page_too_long"] > 10
+    with pytest.raises(cr.UsageError, match="`max-html` is 1G, expected at most 256M"):
+        cr.links(shard, kind="warc", max_html="1G")
+
+
 def test_it_prints_its_first_rows(shard: Path) -> None:
     lines = repr(cr.links([shard, shard])).splitlines()
     assert lines[0].split() == COLUMNS

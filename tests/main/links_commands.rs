@@ -144,6 +144,27 @@ fn html_has_the_links_of_its_wat_records() {
 }
 
 #[test]
+fn html_beyond_the_limit_is_not_read_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let shard = sample("kinds").join("CC-MAIN-20261101000000-20261101030000-00000.warc.gz");
+    let told = |max_html: &str| {
+        let options = ["--kind", "warc", "--max-html", max_html, "-o", "jsonl"];
+        let out = folder.path().join(max_html);
+        write_links(std::slice::from_ref(&shard), &out, &options)
+            .rows_with(0)
+            .remove(0)
+    };
+    let (all, few) = (told("16M"), told("2K"));
+    assert!(all["skipped"]["page_too_long"].is_null(), "{all}");
+    assert!(
+        few["skipped"]["page_too_long"].as_u64().unwrap() > 10,
+        "{few}"
+    );
+    assert!(few["rows"].as_u64() < all["rows"].as_u64(), "{few}");
+    assert_eq!(few["pages"], all["pages"]);
+}
+
+#[test]
 fn the_hosts_of_the_rows_are_the_pairs_of_the_graph() {
     let folder = tempfile::tempdir().unwrap();
     for profile in ["browser", "cc"] {
