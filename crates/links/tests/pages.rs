@@ -739,39 +739,90 @@ fn the_fast_way_finds_what_the_general_way_finds_in_all_real_records() {
     assert!(num_records > 3000, "{num_records}");
 }
 
+/// Bytes that are no UTF-8 (a lone continuation, a cut character, a surrogate, overlong forms), or that no text has.
+const ODD_BYTES: [&[u8]; 8] = [
+    b"\xff",
+    b"\x80",
+    b"\xc3",
+    b"\xe2\x82",
+    b"\xed\xa0\x80",
+    b"\xc0\xaf",
+    b"\xf4\x90\x80\x80",
+    b"\x00",
+];
+
+/// Text that one time in five has odd bytes somewhere.
+fn spoiled(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
+    let odd = prop_oneof![
+        4 => Just(&b""[..]),
+        1 => prop::sample::select(&ODD_BYTES[..]),
+    ];
+    (text, odd, any::<prop::sample::Index>()).prop_map(|(text, odd, at)| {
+        let (before, behind) = text.as_bytes().split_at(at.index(text.len() + 1));
+        [before, odd, behind].concat()
+    })
+}
+
 /// Pieces of JSON that make a page or spoil it.
-fn piece() -> impl Strategy<Value = String> {
+fn piece() -> impl Strategy<Value = Vec<u8>> {
     let key = "path|url|text|rel|alt|href|title|content|name|property|http-equiv|ur\\\\u006c";
-    let value = r#"A@/href|IMG@/src|/x|#|https?://(a|www\.b)\.example(/|:80/|\?x|)|nofollow|é|\\"|\\ud800|og:url|refresh|0; url=/y|\\n{1,70}"#;
-    let member = (key, value).prop_map(|(key, value)| format!(r#""{key}":"{value}""#));
+    let value = r#"A@/href|IMG@/src|/x|#|https?://(a|www\.b)\.example(/|:80/|\?x|)|nofollow|é|\\"|\\ud800|og:url|refresh|0; url=/y|\\n{1,70}|(é|€){1,70}"#;
+    let member = (spoiled(key), spoiled(value))
+        .prop_map(|(key, value)| [b"\"", &key[..], b"\":\"", &value[..], b"\""].concat());
     let odd = prop::sample::select(vec![
-        "\"url\":1",
-        "\"url\":{\"url\":\"/\"}",
-        "\"url\":[\"/\"]",
-        "\"url\" : \"/\"",
-        "\"url\"",
-        "x",
-        "",
-        "\"",
-        "}",
-        "]",
-        "\\",
+        &b"\"url\":1"[..],
+        b"\"url\":{\"url\":\"/\"}",
+        b"\"url\":[\"/\"]",
+        b"\"url\" : \"/\"",
+        b"\"url\"",
+        b"x",
+        b"",
+        b"\"",
+        b"}",
+        b"]",
+        b"\\",
+        b"\xff",
+        b"\"\xc3",
     ]);
-    prop_oneof![9 => member, 1 => odd.prop_map(str::to_owned)]
+    prop_oneof![9 => member, 1 => odd.prop_map(<[u8]>::to_vec)]
+}
+
+/// Limits so small that pieces of JSON come to them and beyond, and those of every day.
+fn limits() -> impl Strategy<Value = Options> {
+    let small = |most: usize, default| prop_oneof![3 => 0..=most, 1 => Just(default)];
+    let default = Options::default();
+    let links = small(6, default.max_links);
+    let url = small(40, default.max_url_bytes);
+    let text = small(80, default.max_text_bytes);
+    (links, url, text).prop_map(|(max_links, max_url_bytes, max_text_bytes)| Options {
+        max_links,
+        max_url_bytes,
+        max_text_bytes,
+        ..Options::default()
+    })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
     fn the_fast_way_finds_what_the_general_way_finds_in_any_record(
-        elements in prop::collection::vec(prop::collection::vec(piece(), 0..5), 0..6),
+        elements in prop::collection::vec(prop::collection::vec(piece(), 0..5), 0..8),
         list in "Head\":\\{\"(Link|Scripts|Metas)|Links",
+        limits in limits(),
     ) {
-        let elements: Vec<_> = elements.iter().map(|members| format!("{{{}}}", members.join(","))).collect();
+        let elements: Vec<_> = elements.iter().map(|members| [b"{", &members.join(&b","[..])[..], b"}"].concat()).collect();
         let closing = if list.starts_with("Head") { "}" } else { "" };
-        let html = format!("{{\"{list}\":[{}]{closing}}}", elements.join(","));
-        let document = wat(PAGE, json!("HTML")).replace("\"HTML\"", &html);
-        check_both_ways(&mut pages_of_both_profiles(), document.as_bytes());
+        let record = wat(PAGE, json!("HTML"));
+        let (before, behind) = record.split_once("\"HTML\"").expect("it stands for the HTML");
+        let html = [format!("{before}{{\"{list}\":[").as_bytes(), &elements.join(&b","[..]), format!("]{closing}}}{behind}").as_bytes()].concat();
+        let mut pages = [Profile::Cc, Profile::Browser].map(|profile| Page::new(Options { profile, ..limits.clone() }));
+        check_both_ways(&mut pages, &html);
+        for page in &pages {
+            prop_assert!(page.num_links() <= limits.max_links as u64);
+            for link in page.links() {
+                prop_assert!(link.url.len() <= limits.max_url_bytes && link.text.len() <= limits.max_text_bytes);
+            }
+        }
     }
 }
