@@ -285,6 +285,23 @@ impl Commits {
         self.publish(scratch, name, Vec::new())
     }
 
+    /// The same for an output that is made of others: it is listed and they are not, both at once; then they go away.
+    pub fn publish_instead(&self, scratch: &Path, name: &str, others: &[String]) -> Result<()> {
+        self.run.publish(scratch, name)?;
+        let files = list_files(&self.run, name)?;
+        self.commit(|manifest| {
+            let made = Output {
+                files,
+                ..Output::default()
+            };
+            manifest.outputs.insert(name.to_owned(), made);
+            for other in others {
+                manifest.outputs.remove(other);
+            }
+        })?;
+        others.iter().try_for_each(|other| self.run.remove(other))
+    }
+
     /// Takes outputs whose names begin so off the list, and then away: they are to be made anew. The table of a survey
     /// stays: it was made of other shards.
     pub fn forget(&self, beginnings: &[&str]) -> Result<()> {
