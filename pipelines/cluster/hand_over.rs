@@ -123,3 +123,229 @@ fn each_line<T: for<'a> serde::Deserialize<'a>>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Context, OutputFormat};
+    use crate::cluster::rows::{Piece, RowKind, Rows};
+    use crate::commands::rank::rank_run;
+    use crate::commands::run::execute;
+    use crate::error::Exit;
+    use crate::interrupt::Interrupt;
+    use crate::progress::Show;
+    use crate::recipe::{Allowance, Level, Size};
+    use crate::shard::{self, FindOptions};
+    use crate::synth::{self, SynthOptions};
+    use arrow_array::cast::AsArray as _;
+    use arrow_array::types::Int64Type;
+    use arrow_array::{Array as _, ArrayRef, Int64Array, RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    use std::io::Write as _;
+    use std::sync::Arc;
+
+    fn context() -> Context {
+        Context {
+            interrupt: Interrupt::default(),
+            progress: Show::Nothing,
+            output: OutputFormat::Table,
+        }
+    }
+
+    fn recipe() -> Recipe {
+        Recipe {
+            level: vec![Level::Host],
+            edge_pages: true,
+            harmonic_log2m: 4,
+            memory: Some(Size(256 << 20)),
+            max_bad_records: Allowance::Count(0),
+            ..Recipe::default()
+        }
+    }
+
+    /// Sound shards, and one with a flipped byte.
+    fn shards(folder: &Path) -> Vec<Shard> {
+        let options = SynthOptions {
+            out: folder.join("shards"),
+            shards: 3,
+            pages_per_shard: 5,
+            hosts: 40,
+            ..SynthOptions::default()
+        };
+        synth::generate(&options, &|_| Ok(())).unwrap();
+        let found = shard::find(&[&options.out], &FindOptions::local(None)).unwrap();
+        let mut bytes = fs::read(&found[1].path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0xff;
+        fs::write(&found[1].path, bytes).unwrap();
+        shard::find(&[&options.out], &FindOptions::local(None)).unwrap()
+    }
+
+    /// What a cluster makes of the rows of all shards, by the plainest means.
+    #[derive(Default)]
+    struct Cluster {
+        accounts: Vec<String>,
+        faults: Vec<String>,
+        pages: BTreeMap<String, i64>,
+        edges: BTreeMap<(String, String), i64>,
+    }
+
+    impl Cluster {
+        fn read(&mut self, shard: &Shard, tmp: &Path) {
+            let piece = Piece {
+                shard: shard.clone(),
+                bytes: 0..shard.bytes,
+            };
+            let input = Box::new(File::open(&shard.path).unwrap());
+            let kind = RowKind::Pairs(Level::Host);
+            let mut rows = Rows::new(&kind, &recipe(), piece, input, tmp, 1 << 20).unwrap();
+            while let Some(batch) = rows.next_batch().unwrap() {
+                let text = |column: &str| batch.column_by_name(column).unwrap().as_string::<i32>();
+                let value = |column: &StringArray, row: usize| {
+                    column.is_valid(row).then(|| column.value(row).to_owned())
+                };
+                let pages = batch.column_by_name("pages").unwrap();
+                for row in 0..batch.num_rows() {
+                    let of = |column| value(text(column), row);
+                    assert_eq!(of("shard").as_ref(), Some(&shard.name));
+                    self.accounts.extend(of("account"));
+                    self.faults.extend(of("fault"));
+                    let pages = pages.as_primitive::<Int64Type>().value(row);
+                    match (of("source"), of("target")) {
+                        (Some(source), Some(target)) => {
+                            self.pages.entry(source.clone()).or_default();
+                            self.pages.entry(target.clone()).or_default();
+                            *self.edges.entry((source, target)).or_default() += pages;
+                        }
+                        (Some(source), None) => *self.pages.entry(source).or_default() += pages,
+                        _ => {}
+                    }
+                }
+            }
+        }
+
+        /// Writes what was told, and the tables; returns where these are.
+        fn write(&self, folder: &Path) -> [std::path::PathBuf; 4] {
+            let [accounts, faults, nodes, edges] =
+                ["accounts", "faults", "nodes", "edges"].map(|name| folder.join(name));
+            for (path, lines) in [(&accounts, &self.accounts), (&faults, &self.faults)] {
+                let mut file = File::create(path).unwrap();
+                lines
+                    .iter()
+                    .for_each(|line| writeln!(file, "{line}").unwrap());
+            }
+            let names: Vec<&String> = self.pages.keys().collect();
+            let id = |name: &String| names.binary_search(&name).unwrap() as i64;
+            let numbers = |values: &mut dyn Iterator<Item = i64>| -> ArrayRef {
+                Arc::new(Int64Array::from_iter_values(values))
+            };
+            let host_rev: ArrayRef = Arc::new(StringArray::from_iter_values(&names));
+            let pages = numbers(&mut self.pages.values().copied());
+            write_table(&nodes, vec![("host_rev", host_rev), ("pages", pages)]);
+            let ends = self.edges.keys();
+            let columns = vec![
+                (
+                    "source",
+                    numbers(&mut ends.clone().map(|(source, _)| id(source))),
+                ),
+                ("target", numbers(&mut ends.map(|(_, target)| id(target)))),
+                ("pages", numbers(&mut self.edges.values().copied())),
+            ];
+            write_table(&edges, columns);
+            [accounts, faults, nodes, edges]
+        }
+    }
+
+    /// A folder of one file.
+    fn write_table(folder: &Path, columns: Vec<(&str, ArrayRef)>) {
+        fs::create_dir(folder).unwrap();
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let file = File::create(folder.join("00000.parquet")).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn what_a_cluster_made_becomes_the_run_of_one_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let (shards, out) = (shards(folder.path()), folder.path().join("run"));
+        let one = folder.path().join("one");
+        execute(&recipe(), &shards, &one, &context()).unwrap();
+        let mut cluster = Cluster::default();
+        shards
+            .iter()
+            .for_each(|shard| cluster.read(shard, folder.path()));
+        let [accounts, faults, nodes, edges] = cluster.write(folder.path());
+        let told = Told {
+            accounts: &accounts,
+            faults: &faults,
+        };
+        let strict = Recipe {
+            strict: true,
+            ..recipe()
+        };
+        let refused = begin(&out, &strict, told).unwrap_err();
+        assert_eq!(refused.exit(), Exit::Refused);
+        assert_eq!(begin(&out, &recipe(), told).unwrap().faults, 1);
+        let (nodes_name, edges_name) = (
+            RunDir::nodes_table(Level::Host),
+            RunDir::edges_table(Level::Host),
+        );
+        let tables = [
+            (nodes.as_path(), nodes_name.as_str()),
+            (&edges, &edges_name),
+        ];
+        publish(&out, &tables).unwrap();
+        publish(&out, &tables).unwrap(); // there already, whatever becomes of the others
+        rank_run(&out, Ok, &BTreeMap::new(), &context()).unwrap();
+        let (run, other) = (RunDir::new(&out), RunDir::new(&one));
+        let (made, expected) = (
+            Manifest::open(&run).unwrap(),
+            Manifest::open(&other).unwrap(),
+        );
+        assert_eq!(made.run_id, expected.run_id);
+        for (name, output) in &expected.outputs {
+            let is_time = name.starts_with("ranks/") || name.starts_with("parts/");
+            if !is_time {
+                assert_eq!(made.outputs[name].files, output.files, "{name}");
+            }
+        }
+        assert_eq!(manifest::verify(&run, || Ok(())).unwrap().len(), 0);
+        let graph = |run: &RunDir| fs::read(run.output("graph/host/graph.json")).unwrap();
+        assert_eq!(graph(&run), graph(&other));
+    }
+
+    #[test]
+    fn tables_that_are_out_of_order_are_no_graph() {
+        let folder = tempfile::tempdir().unwrap();
+        let (shards, out) = (shards(folder.path()), folder.path().join("run"));
+        let mut cluster = Cluster::default();
+        shards
+            .iter()
+            .for_each(|shard| cluster.read(shard, folder.path()));
+        let [accounts, faults, nodes, edges] = cluster.write(folder.path());
+        let told = Told {
+            accounts: &accounts,
+            faults: &faults,
+        };
+        begin(&out, &recipe(), told).unwrap();
+        fs::remove_dir_all(&edges).unwrap();
+        let numbers =
+            |values: [i64; 2]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };
+        let columns = ["source", "target", "pages"].map(|name| (name, numbers([2, 1])));
+        write_table(&edges, columns.to_vec());
+        let (nodes_name, edges_name) = (
+            RunDir::nodes_table(Level::Host),
+            RunDir::edges_table(Level::Host),
+        );
+        publish(&out, &[(&nodes, &nodes_name), (&edges, &edges_name)]).unwrap();
+        let error = rank_run(&out, Ok, &BTreeMap::new(), &context())
+            .map(|_| ())
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("by source, then target"),
+            "{error}"
+        );
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek as _, SeekFrom};
+use std::io::{BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -103,7 +103,8 @@ impl ClusterRows {
             let kind = row_kind(kind, blocks, agents.as_deref())?;
             let shard: Shard = parsed(shard)?;
             let input: Box<dyn Read + Send> = match source {
-                Some(object) => Box::new(Object(object)),
+                // A request to a store takes time, whatever it brings.
+                Some(object) => Box::new(BufReader::with_capacity(REQUEST_BYTES, Object(object))),
                 None => open_piece(&shard.path, start, end),
             };
             let piece = Piece {
@@ -170,6 +171,9 @@ fn open_piece(path: &Path, start: u64, end: u64) -> Box<dyn Read + Send> {
         Err(error) => Box::new(Failed(Some(error))),
     }
 }
+
+/// Bytes that an object of Python is asked for at a time.
+const REQUEST_BYTES: usize = 8 << 20;
 
 struct Failed(Option<std::io::Error>);
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -167,6 +168,35 @@ def test_a_shard_that_cannot_be_read_is_in_its_account(shards: Path, tmp_path: P
         assert json.loads(fault["fault"])["kind"] == kind
         row = json.loads(account["account"])["row"]
         assert row["failed"] and row["fault_bytes"] == row["bytes"] == piece.end
+
+
+def test_a_stream_that_breaks_goes_on_at_its_byte(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = (shards / "plain.warc.wat").read_bytes()
+
+    class Breaking(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if breaks and self.tell() >= breaks[0]:
+                breaks.pop(0)
+                raise OSError("reset by peer")
+            return super().read(1000)
+
+    class Store:
+        def open_input_file(self, path: str) -> Breaking:
+            assert path == "a/b"
+            return Breaking(content)
+
+    monkeypatch.setattr(_source._files, "store", lambda address: (Store(), address.removeprefix("s3://")))
+    monkeypatch.setattr(_source.time, "sleep", lambda _: None)
+
+    def read_all() -> bytes:
+        late = _source._Late("s3://a/b")
+        return b"".join(iter(lambda: late.read(1 << 20), b""))
+
+    breaks = [0, 5000, 20_000, 20_000]
+    assert read_all() == content
+    breaks = [0, 1, 2, 3, 4]
+    with pytest.raises(OSError, match="reset by peer"):
+        read_all()
 
 
 def test_wrong_options_are_refused_before_any_work(spark: SparkSession, shards: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -261,18 +262,37 @@ class _Reader(DataSourceReader):
 
 
 class _Late:
-    """A file elsewhere that is opened when it is read, so that what is wrong with it is in the account of its
-    shard."""
+    """A file elsewhere, opened when it is read, so that what is wrong with it is in the account of its shard.
+
+    What breaks off is taken up at its byte, a few times.
+    """
+
+    ATTEMPTS = 5
 
     def __init__(self, address: str) -> None:
-        self._address = address
+        self._address, self._at, self._failed = address, 0, 0
         self._file: pa.NativeFile | None = None
 
     def read(self, size: int) -> bytes:
-        if self._file is None:
-            system, path = _files.store(self._address)
-            self._file = system.open_input_stream(path, buffer_size=8 << 20)
-        return self._file.read(size)
+        """Returns the next bytes; none at the end."""
+        while True:
+            try:
+                if self._file is None:
+                    system, path = _files.store(self._address)
+                    self._file = system.open_input_file(path)
+                    self._file.seek(self._at)
+                content = self._file.read(size)
+            except FileNotFoundError:
+                raise
+            except OSError:
+                self._failed += 1
+                if self._failed >= self.ATTEMPTS:
+                    raise
+                self._file = None
+                time.sleep(2**self._failed / 2)
+            else:
+                self._at += len(content)
+                return content
 
 
 def _find(options: _Options) -> _Found:
