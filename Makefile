@@ -73,7 +73,7 @@ test-bvgraph: ## Prove that BVGraph files go in and out: the program with the cr
 	$(CARGO) test --package crawlrank --locked --features bvgraph --test main -- bvgraph
 
 # Spark comes in 430 MB; Java from the path, or in 60 MB more where there is none.
-test-spark: wheel-in-venv $(VENV)/spark ## Prove that the job on Spark gives the same run, in processes that are killed, too (ten minutes at most)
+test-spark: wheel-in-venv $(VENV)/notebooks $(VENV)/spark ## Prove that the job on Spark gives the same run, in processes that are killed, too (ten minutes at most)
 	$(VENV_PYTHON) -m pytest --config-file python/pyproject.toml --override-ini 'addopts=--strict-markers -ra' python/tests_spark
 
 # Strict: a link that leads nowhere fails. Nothing is compiled: what comes from Rust is in docs/, and `test` keeps it so.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -134,6 +137,19 @@ def test_pages_are_built_too(spark: SparkSession, shards: Path, tmp_path: Path) 
     cgs.build(rows_of(spark, some, "page_links"), tmp_path / "run")
     cgs.rank(tmp_path / "run", no_harmonic=True, memory="1G")
     assert_same(tmp_path / "run", tmp_path / "one")
+
+
+def test_the_notebook_shows_of_it_what_it_shows_of_one_machine(spark: SparkSession, tmp_path: Path) -> None:
+    if importlib.util.find_spec("marimo") is None:
+        pytest.skip("notebooks/requirements.txt is not installed: `make .venv/notebooks`")
+    synth = ("--shards", "8", "--pages", "300", "--hosts", "12000", "--seed", "20261101", "--kind", "wat")
+    assert cr._core.main(["crawlrank", "synth", "--out", str(tmp_path / "shards"), *synth]) == 0
+    cgs.build(rows_of(spark, tmp_path / "shards", "host_links"), tmp_path / "run")
+    cgs.rank(tmp_path / "run")
+    export = Path(__file__).parents[2] / "notebooks/export.py"
+    command = [sys.executable, export, "--check", "06_beyond_one_machine", "--run", tmp_path / "run"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_too_much_damage_fails_loudly_and_a_higher_limit_goes_on(
