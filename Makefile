@@ -17,7 +17,7 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 # Rust files of users (`crawlrank.rust`) are compiled in here, too.
 IN_VENV_RUST := CRAWLRANK_RUST_CACHE="$(CURDIR)/$(VENV)/rust"
 
-.PHONY: help demo test format lint test-rust test-python test-notebooks notebooks test-slow test-bvgraph test-spark wheel-in-venv docs python reference bench fuzz clean
+.PHONY: help demo test format lint test-rust test-python test-notebooks notebooks test-slow test-bvgraph test-s3 test-spark wheel-in-venv docs python reference bench fuzz clean
 .NOTPARALLEL:
 
 help: ## Say what there is
@@ -71,6 +71,11 @@ test-slow: wheel-in-venv ## Prove, too, all that is said of users' Rust files, c
 test-bvgraph: ## Prove that BVGraph files go in and out: the program with the crate `webgraph` (minutes at first)
 	$(CARGO) clippy --package crawlrank --all-targets --locked --features bvgraph -- -D warnings
 	$(CARGO) test --package crawlrank --locked --features bvgraph --test main -- bvgraph
+
+test-s3: ## Prove that shards come from buckets: the program with the crate `object_store` (minutes at first)
+	$(CARGO) clippy --package crawlrank --all-targets --locked --features s3 -- -D warnings
+	$(CARGO) test --package crawlrank --locked --features s3 --lib -- network::
+	$(CARGO) test --package crawlrank --locked --features s3 --test main -- s3::
 
 # Spark comes in 430 MB; Java from the path, or in 60 MB more where there is none.
 test-spark: wheel-in-venv $(VENV)/notebooks $(VENV)/spark ## Prove that the job on Spark gives the same run, in processes that are killed, too (ten minutes at most)

@@ -252,6 +252,8 @@ impl NetworkFlags {
             connections: self.connections as usize,
             probe_after: Duration::from_secs(self.probe_after),
             allowed_hosts,
+            #[cfg(feature = "s3")]
+            s3: crate::network::s3::Account::from_env(),
         };
         Ok(FindOptions {
             limit,

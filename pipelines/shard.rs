@@ -246,6 +246,14 @@ pub fn find(inputs: &[impl AsRef<OsStr>], options: &FindOptions) -> Result<Vec<S
         }
     }
     let places: Vec<Place> = places.into_values().collect();
+    // What the environment says wrong of S3 shows with any object, before work starts.
+    let object = places.iter().find_map(|place| match place {
+        Place::There(remote) if network::is_object(&remote.url) => Some(remote),
+        _ => None,
+    });
+    if let Some(object) = object {
+        object.network.asked_at(&object.url, false)?;
+    }
     let paths = places.iter().map(|place| match place {
         Place::Here(path) => path.as_path(),
         Place::There(remote) => Path::new(remote.url.path()),
@@ -331,11 +339,34 @@ pub fn web_address(text: &str) -> Result<Url> {
     let mut url = Url::parse(text).map_err(|e| bad(format!("is no address: {e}")))?;
     match url.scheme() {
         "https" | "http" if url.has_host() => {}
-        "s3" => return Err(bad("is of S3, which this build does not read".to_owned())),
+        #[cfg(not(feature = "s3"))]
+        "s3" => {
+            let found = format!("{} is of S3, and {}", quoted(text), network::NO_S3);
+            return Err(Error::usage(found).remedy(network::WITH_S3));
+        }
+        #[cfg(feature = "s3")]
+        "s3" if is_bucket(&url) => {}
+        #[cfg(feature = "s3")]
+        "s3" => {
+            return Err(bad(
+                "names no bucket, or more than a bucket and a key".to_owned()
+            ));
+        }
         _ => return Err(bad("is neither https nor http".to_owned())),
     }
     url.set_fragment(None);
     Ok(url)
+}
+
+/// Says whether an address has the host of a bucket, and nothing beside host and path.
+#[cfg(feature = "s3")]
+fn is_bucket(url: &Url) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let bucket = url.host_str().unwrap_or_default();
+    bucket.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && bucket.bytes().all(is_plain)
+        && url.port().is_none()
+        && url.query().is_none()
 }
 
 /// The shards of a list on a server.
@@ -373,7 +404,7 @@ fn place_there(
         let url = web_address(line).map_err(|_| bad("is no address"))?;
         let host = url.host_str().unwrap_or_default();
         let allowed = &options.network.options().allowed_hosts;
-        let is_allowed = url.origin() == base.origin()
+        let is_allowed = network::have_one_origin(&url, base)
             || (url.scheme() == "https" && url.port().is_none() && allowed.contains(host));
         if !is_allowed {
             return Err(bad("is on another host than the list's base")
@@ -388,8 +419,9 @@ fn place_there(
             .split('/')
             .next()
             .is_some_and(|first| first.contains(':'));
-        let stays =
-            !has_scheme && url.origin() == base.origin() && url.path().starts_with(base.path());
+        let stays = !has_scheme
+            && network::have_one_origin(&url, base)
+            && url.path().starts_with(base.path());
         (url, file_below(line).filter(|_| stays))
     };
     let file = file.ok_or_else(|| {

@@ -19,7 +19,7 @@ use crate::error::{Error, Exit, Result, quoted};
 use crate::escape::escaped;
 use crate::fetch::{self, FetchOptions};
 use crate::interrupt::Interrupt;
-use crate::payload;
+use crate::payload::{self, Content};
 use crate::recipe::Size;
 
 /// Asks robots.txt files: may an agent fetch a URL, which line says so, and what does a crawl of them say.
@@ -194,9 +194,12 @@ fn fetch_answer(url: &Url, parse: &ParseOptions, context: &Context) -> Result<An
         Ok(fetched) if (200..300).contains(&fetched.status) => {
             let encodings = fetched.content_encoding.as_deref().map(str::as_bytes);
             let none = std::iter::empty();
-            match payload::content(&fetched.body, none, encodings.into_iter(), parse.max_bytes) {
-                Some(body) => {
-                    (answer.status, answer.body) = (Some(fetched.status), body.into_owned());
+            let max_bytes = parse.max_bytes;
+            let content = payload::content(&fetched.body, none, encodings.into_iter(), max_bytes);
+            match content.and_then(Content::of_whole_coding) {
+                Some(content) => {
+                    answer.status = Some(fetched.status);
+                    answer.body = content.bytes.into_owned();
                     return Ok(answer);
                 }
                 None => "its encoding cannot be read".to_owned(),

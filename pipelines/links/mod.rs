@@ -230,7 +230,7 @@ impl<R: Read> Batches<R> {
     fn open_page(&mut self) {
         match parse_page(&mut self.page, &self.record, self.kind) {
             Ok(Parsed::Page) => {}
-            Ok(Parsed::PageWithoutLinks(reason)) => self.skip(reason, 1),
+            Ok(Parsed::PageInPart(reason)) => self.skip(reason, 1),
             Ok(Parsed::Other) => return,
             Err(reason) => return self.skip(reason.as_str(), 1),
         }

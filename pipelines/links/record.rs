@@ -4,15 +4,15 @@ use crawlrank_links::{Page, Skipped};
 use crawlrank_warc::http::Head;
 use crawlrank_warc::{Record, RecordType};
 
-use crate::payload;
+use crate::payload::{self, Cut};
 use crate::recipe::Kind;
 
 /// What a record holds.
 pub(crate) enum Parsed {
     /// A captured page with its links.
     Page,
-    /// A captured page whose links are not read, and why.
-    PageWithoutLinks(&'static str),
+    /// A captured page of which nothing, or not all, is read, and why.
+    PageInPart(&'static str),
     /// Something else.
     Other,
 }
@@ -37,7 +37,7 @@ fn parse_capture(page: &mut Page, record: &Record) -> Result<Parsed, Skipped> {
     let (uri, block) = (record.target_uri().unwrap_or_default(), record.block());
     let redirects = page.parse_redirect(uri, block)?;
     let Some(head) = Head::parse(block).filter(|head| head.status().is_some()) else {
-        return Ok(Parsed::PageWithoutLinks("bad_http_head"));
+        return Ok(Parsed::PageInPart("bad_http_head"));
     };
     if redirects || !matches!(head.status(), Some(200..=299)) {
         return Ok(Parsed::Page);
@@ -47,7 +47,7 @@ fn parse_capture(page: &mut Page, record: &Record) -> Result<Parsed, Skipped> {
     // Of what is no page to read the headers are read all the same, as its WAT record has them.
     let mut without_body = |reason| {
         page.parse_html(uri, head_block, b"")?;
-        Ok(Parsed::PageWithoutLinks(reason))
+        Ok(Parsed::PageInPart(reason))
     };
     if !is_html(record, &head) {
         return without_body("not_html");
@@ -61,8 +61,11 @@ fn parse_capture(page: &mut Page, record: &Record) -> Result<Parsed, Skipped> {
     let Some(html) = html else {
         return without_body("encoded_body");
     };
-    page.parse_html(uri, head_block, &html)?;
-    Ok(Parsed::Page)
+    page.parse_html(uri, head_block, &html.bytes)?;
+    Ok(match html.cut {
+        Cut::None => Parsed::Page,
+        Cut::Chunks | Cut::Coding => Parsed::PageInPart("cut_body"),
+    })
 }
 
 /// Says whether a capture is HTML: by what Common Crawl found it to be, which is told in the WARC header, else by what the server said.
@@ -100,6 +103,18 @@ mod tests {
 
     /// What is made of a capture: the addresses of its links, or why they are not read.
     fn read(warc_field: &str, http_head: &str, body: &[u8]) -> Result<Vec<String>, &'static str> {
+        match read_in_part(warc_field, http_head, body) {
+            (links, None) => Ok(links),
+            (_, Some(reason)) => Err(reason),
+        }
+    }
+
+    /// The addresses of a capture's links, and why they are not all.
+    fn read_in_part(
+        warc_field: &str,
+        http_head: &str,
+        body: &[u8],
+    ) -> (Vec<String>, Option<&'static str>) {
         let block = [http_head.as_bytes(), b"\r\n\r\n", body].concat();
         let head = format!(
             "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.example/\r\n{warc_field}Content-Length: {}\r\n\r\n",
@@ -111,9 +126,10 @@ mod tests {
         let parsed = parse_page(&mut page, &record, Kind::Warc).unwrap();
         assert_eq!(page.host(), Some("example.a"));
         let address = |url: &[u8]| String::from_utf8(url.to_vec()).unwrap();
+        let links = page.links().map(|link| address(link.url)).collect();
         match parsed {
-            Parsed::Page => Ok(page.links().map(|link| address(link.url)).collect()),
-            Parsed::PageWithoutLinks(reason) => Err(reason),
+            Parsed::Page => (links, None),
+            Parsed::PageInPart(reason) => (links, Some(reason)),
             Parsed::Other => panic!("a capture is a page"),
         }
     }
@@ -190,10 +206,19 @@ mod tests {
                 "Transfer-Encoding: chunked\r\nContent-Encoding: gzip",
                 chunks(&gzip),
             ),
+            ("Content-Encoding: zstd", zstd::encode_all(HTML, 3).unwrap()),
             ("X: a page that is cut", [HTML, b"<a href=//c.exa"].concat()),
-            ("Transfer-Encoding: chunked", [b"ffff\r\n", HTML].concat()),
         ] {
             assert_eq!(read("", &head(fields), &body), found, "{fields}");
+        }
+        let cut = (vec!["//b.example".to_owned()], Some("cut_body"));
+        let checksum = gzip.len() - 8;
+        for (fields, body) in [
+            ("Content-Encoding: gzip", gzip[..checksum].to_vec()),
+            ("Content-Encoding: gzip", [&gzip, &b"junk"[..]].concat()),
+            ("Transfer-Encoding: chunked", [b"ffff\r\n", HTML].concat()),
+        ] {
+            assert_eq!(read_in_part("", &head(fields), &body), cut, "{fields}");
         }
         let noise: Vec<u8> = (0..=255).collect();
         assert_eq!(

@@ -17,7 +17,7 @@ use url::Url;
 use super::answer::{Carried, Claims};
 use super::client::{Answer, Client, Failure, Request, is_redirect};
 use super::manners::{Connection, Manners, Permit};
-use super::{Network, shown};
+use super::{Network, is_object, shown};
 use crate::error::{Error, Exit, Result, quoted};
 use crate::escape::escaped;
 use crate::interrupt::{Interrupt, LOOK_EVERY};
@@ -217,6 +217,10 @@ impl Download {
         if self.position > 0 {
             headers.push(("Range", format!("bytes={}-", self.position)));
             match &self.validator {
+                // Buckets promise this condition, and not the other one.
+                Some(validator) if is_object(&self.url) => {
+                    headers.push(("If-Match", validator.clone()));
+                }
                 Some(validator) => headers.push(("If-Range", validator.clone())),
                 // Whether the file ends here can be asked without one.
                 None if self.asks_for_end => {}
@@ -226,12 +230,13 @@ impl Download {
         let manners = self.network.manners.clone();
         let connection = manners.connection(self.network.options.connections, &self.interrupt)?;
         let errand = Errand {
-            client: self.network.client(&self.named),
-            url: self.url.clone(),
+            client: self.network.client(&self.named)?,
+            url: self.network.asked_at(&self.url, self.is_head)?,
             is_head: self.is_head,
             headers,
             manners,
             probe_after: self.network.options.probe_after,
+            is_object: is_object(&self.url),
             was_forbidden: self.forbidden > 0,
             interrupt: self.interrupt.clone(),
             _connection: connection,
@@ -281,7 +286,11 @@ impl Download {
                 Ok(())
             }
             416 => Err(self.changed("the server has no such bytes any more")),
+            // The condition of a request for the rest.
+            412 if self.position > 0 => Err(self.changed("the server has another file by now")),
             404 | 410 => Err(self.error(MISSING, format!("the server answers {status}"))),
+            // A server of buckets that is asked too often says 503.
+            400 | 401 | 403 if is_object(&self.url) => Err(self.denied(status)),
             // All requests wait until one has looked again; when it was that one, none is made any more.
             403 if self.forbidden == 0 || is_probe => {
                 (self.messages, self.forbidden) = (None, self.forbidden + 1);
@@ -437,11 +446,24 @@ impl Download {
         self.error(CHANGED, why.to_owned())
     }
 
+    /// An object that the keys, or nobody's, do not open. Others may be given; many in a row end the command.
+    fn denied(&self, status: u16) -> Error {
+        self.network.manners.gave_up();
+        let found = format!(
+            "the server answers {status}: no such object, or not for these AWS keys or in this region"
+        );
+        self.error("E-DENIED", found).remedy(
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which Common Crawl's bucket wants as well, and AWS_REGION where it is not us-east-1",
+        )
+    }
+
     /// A server that sends elsewhere does so with every file: this ends the command, not the file.
     fn redirected(&self, why: &str) -> Error {
         let found = format!("{}: {why}", shown(&self.url).display());
-        Error::new(Exit::Network, "E-REDIRECT", found)
-            .remedy("where that is wanted, allow it: --allow-host HOST")
+        Error::new(Exit::Network, "E-REDIRECT", found).remedy(match is_object(&self.url) {
+            true => "set AWS_REGION to the region that the bucket lies in",
+            false => "where that is wanted, allow it: --allow-host HOST",
+        })
     }
 }
 
@@ -488,6 +510,8 @@ struct Errand {
     headers: Vec<(&'static str, String)>,
     manners: Arc<Manners>,
     probe_after: Duration,
+    /// Whether it is one of S3, which keys open.
+    is_object: bool,
     /// Whether this very file was forbidden before.
     was_forbidden: bool,
     interrupt: Interrupt,
@@ -527,7 +551,11 @@ impl Errand {
         let claims = Claims::of(answer.response.headers(), SystemTime::now());
         let is_probe = permit.as_ref().is_some_and(Permit::is_probe);
         // One forbidden file among others is that file's trouble, and no sign that we ask too much.
-        let is_its_own = answer.status == 403 && self.was_forbidden && !is_probe;
+        let is_its_own = match answer.status {
+            400 | 401 | 403 if self.is_object => true,
+            403 => self.was_forbidden && !is_probe,
+            _ => false,
+        };
         if let Some(permit) = permit.filter(|_| !is_its_own) {
             permit.answered(answer.status, claims.retry_after, self.probe_after);
         }

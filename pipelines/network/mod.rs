@@ -14,6 +14,7 @@
 //! | `download` | a file as a stream of bytes over as many requests as it takes |
 //! | `files` | shards to files: resumed, verified, then given their names |
 //! | `crawls` | which crawls there are, and where their lists lie |
+//! | `s3` | where objects of S3 are asked for, and signatures; with the feature `s3` |
 
 mod address;
 pub mod answer;
@@ -22,6 +23,8 @@ pub mod crawls;
 pub mod download;
 pub mod files;
 pub mod manners;
+#[cfg(feature = "s3")]
+pub mod s3;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -53,6 +56,9 @@ pub struct NetworkOptions {
     pub probe_after: Duration,
     /// Hosts that a redirect or a list may lead to, beside the one that was named.
     pub allowed_hosts: BTreeSet<String>,
+    /// Who asks for objects of S3, and which server.
+    #[cfg(feature = "s3")]
+    pub s3: s3::Account,
 }
 
 impl Default for NetworkOptions {
@@ -61,6 +67,8 @@ impl Default for NetworkOptions {
             connections: manners::MAX_CONNECTIONS,
             probe_after: Duration::from_secs(600),
             allowed_hosts: BTreeSet::new(),
+            #[cfg(feature = "s3")]
+            s3: s3::Account::default(),
         }
     }
 }
@@ -106,15 +114,34 @@ impl Network {
         self.manners.retry(failures, interrupt)
     }
 
+    /// Where a file is asked for: at its address; one at `s3://`, at the server of its bucket.
+    ///
+    /// # Errors
+    /// Exit 2 when it cannot be asked for, by what the environment says of S3.
+    #[cfg_attr(
+        not(feature = "s3"),
+        expect(unused_variables, reason = "only signatures depend on the method")
+    )]
+    pub fn asked_at(&self, url: &Url, is_head: bool) -> Result<Url> {
+        match is_object(url) {
+            #[cfg(feature = "s3")]
+            true => self.options.s3.address(url, is_head),
+            #[cfg(not(feature = "s3"))]
+            true => Err(Error::usage(NO_S3).at(shown(url)).remedy(WITH_S3)),
+            false => Ok(url.clone()),
+        }
+    }
+
     /// The client for a user who named this origin.
-    fn client(&self, named: &Url) -> Arc<Client> {
+    fn client(&self, named: &Url) -> Result<Arc<Client>> {
+        let named = &self.asked_at(named, false)?;
         let origin = named.origin().ascii_serialization();
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = clients.entry(origin).or_insert_with(|| {
             let hosts = Hosts::Listed(self.options.allowed_hosts.clone());
             Arc::new(Client::new(named, hosts, self.patience))
         });
-        client.clone()
+        Ok(client.clone())
     }
 
     /// Reads a small file whole, e.g. a list of paths.
@@ -184,6 +211,26 @@ impl fmt::Debug for Network {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
+}
+
+/// Why an address of S3 is refused.
+#[cfg(not(feature = "s3"))]
+pub const NO_S3: &str = "this program was built without `s3://`";
+
+/// What to do about it.
+#[cfg(not(feature = "s3"))]
+pub const WITH_S3: &str = "build with --features s3: `cargo build --release --features s3`";
+
+/// Says whether an address is that of an object of S3.
+pub fn is_object(url: &Url) -> bool {
+    url.scheme() == "s3"
+}
+
+/// Says whether two addresses are of one server; for `s3://`, of one bucket.
+pub fn have_one_origin(one: &Url, other: &Url) -> bool {
+    // Origins of schemes that browsers do not know are equal to nothing.
+    let are_objects = is_object(one) && is_object(other);
+    one.origin() == other.origin() || (are_objects && one.host_str() == other.host_str())
 }
 
 /// An address as messages and accounts name it: without what follows a question mark, which may be a signature.

@@ -228,7 +228,9 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Se
 fn answer(mut stream: &TcpStream, seen: &Seen, state: &State) -> std::io::Result<bool> {
     let (bytes, tag, fault) = {
         let mut files = state.files.lock().unwrap();
-        let Some(served) = files.get_mut(&seen.path) else {
+        // Signatures are behind a question mark.
+        let path = seen.path.split('?').next().unwrap_or_default();
+        let Some(served) = files.get_mut(path) else {
             drop(files);
             stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nnot here\n")?;
             return Ok(true);
@@ -306,6 +308,15 @@ fn answer(mut stream: &TcpStream, seen: &Seen, state: &State) -> std::io::Result
         .headers
         .get("if-range")
         .is_none_or(|validator| tag == format!("ETag: {validator}\r\n"));
+    // As buckets do: the rest of this very object, or nothing.
+    let is_changed = seen
+        .headers
+        .get("if-match")
+        .is_some_and(|validator| tag != format!("ETag: {validator}\r\n"));
+    if is_changed {
+        stream.write_all(b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n")?;
+        return Ok(true);
+    }
     let start = match asked {
         Some(_) if fault == Fault::IgnoresRange => None,
         Some(start) if is_same => Some(start),

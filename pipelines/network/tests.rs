@@ -720,3 +720,118 @@ fn a_stop_on_request_does_not_wait_for_a_server() {
     assert!(started.elapsed() < Duration::from_secs(3));
     assert!(folder.path().join("x.warc.wat.gz.part").exists());
 }
+
+#[cfg(feature = "s3")]
+mod objects {
+    use super::*;
+    use crate::network::s3::Account;
+
+    /// Where objects of a bucket are fetched from: the server's first folders are buckets.
+    fn place() -> Place {
+        let mut place = Place::new();
+        place.options = find_options(quick_network(NetworkOptions {
+            s3: Account {
+                endpoint: Some(place.server.url("")),
+                ..Account::default()
+            },
+            ..NetworkOptions::default()
+        }));
+        place
+    }
+
+    fn fetch_from(place: &Place) -> Fetched {
+        let shards = shard::find(&[format!("s3:/{PATH}")], &place.options).unwrap();
+        fetch_all(&shards, place.folder.path()).unwrap().remove(0)
+    }
+
+    #[test]
+    fn an_object_survives_each_fault_that_passes() {
+        let bytes = shard_bytes(1);
+        for fault in passing_faults(bytes.len()) {
+            if fault == Fault::Status(403, None) {
+                continue; // which keys decide
+            }
+            let place = place();
+            place.server.put(PATH, &*bytes);
+            place.server.fault(PATH, [fault.clone()]);
+            let fetched = fetch_from(&place);
+            assert_eq!(fetched.ending, Ending::Fetched, "{fault:?}: {fetched:?}");
+            assert!(fs::read(place.file("")).unwrap() == bytes, "{fault:?}");
+            let requests = place.server.seen().len();
+            assert!(requests <= 3, "{fault:?}: {requests} requests");
+        }
+    }
+
+    #[test]
+    fn parts_of_two_versions_of_an_object_are_never_put_together() {
+        let (old, new, place) = (shard_bytes(1), shard_bytes(2), place());
+        place.server.put(PATH, &*old);
+        place.server.put_next(PATH, &*new);
+        let middle = old.len() / 2;
+        place
+            .server
+            .fault(PATH, [Fault::Cut(middle), Fault::Change]);
+        assert_eq!(fetch_from(&place).ending, Ending::Fetched);
+        assert!(fs::read(place.file("")).unwrap() == new);
+        let seen = place.server.seen();
+        assert_eq!(seen[1].headers["range"], format!("bytes={middle}-"));
+        assert_eq!(seen[1].headers["if-match"], "\"v0\"");
+        assert!(!seen[1].headers.contains_key("if-range"));
+        assert!(!seen[2].headers.contains_key("range"));
+    }
+
+    #[test]
+    fn a_bucket_that_says_slow_down_is_not_asked_earlier() {
+        let (bytes, place) = (shard_bytes(1), place());
+        place.server.put(PATH, &*bytes);
+        place.server.fault(PATH, [Fault::Status(503, Some("1"))]);
+        assert_eq!(fetch_from(&place).ending, Ending::Fetched);
+        let seen = place.server.seen();
+        assert!(seen[1].at - seen[0].at >= Duration::from_millis(990));
+    }
+
+    #[test]
+    fn objects_that_are_missing_or_denied_are_their_own_trouble() {
+        for (status, ending) in [
+            (404, Ending::Missing),
+            (400, Ending::Failed),
+            (401, Ending::Failed),
+            (403, Ending::Failed),
+        ] {
+            let (bytes, place) = (shard_bytes(1), place());
+            place.server.put(PATH, &*bytes);
+            place.server.fault(PATH, [Fault::Status(status, None)]);
+            assert_eq!(fetch_from(&place).ending, ending, "{status}");
+            assert_eq!(place.server.seen().len(), 1, "{status}");
+            // Nobody waits for it.
+            assert_eq!(fetch_from(&place).ending, Ending::Fetched, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_gives_no_object_is_left_alone() {
+        let (bytes, place) = (shard_bytes(1), place());
+        let paths: Vec<String> = (0..40).map(|at| format!("/b/{at}.warc.wat.gz")).collect();
+        for path in &paths {
+            place.server.put(path, &*bytes);
+            place.server.fault(path, [Fault::Status(403, None)]);
+        }
+        let objects: Vec<String> = paths.iter().map(|path| format!("s3:/{path}")).collect();
+        let shards = shard::find(&objects, &place.options).unwrap();
+        let error = fetch_all(&shards, place.folder.path()).unwrap_err();
+        assert_eq!((error.exit(), error.code()), (Exit::Network, "E-NETWORK"));
+        let asked = place.server.seen().len();
+        assert!((10..=14).contains(&asked), "{asked}"); // and what was under way
+    }
+
+    #[test]
+    fn a_bucket_elsewhere_is_said_to_be_a_matter_of_the_region() {
+        let (bytes, place) = (shard_bytes(1), place());
+        place.server.put(PATH, &*bytes);
+        place.server.fault(PATH, [Fault::Status(301, None)]);
+        let shards = shard::find(&[format!("s3:/{PATH}")], &place.options).unwrap();
+        let error = fetch_all(&shards, place.folder.path()).unwrap_err();
+        assert_eq!((error.exit(), error.code()), (Exit::Network, "E-REDIRECT"));
+        assert!(error.to_string().contains("AWS_REGION"), "{error}");
+    }
+}

@@ -6,7 +6,7 @@ use crawlrank_warc::http::Head;
 use crawlrank_warc::{Record, RecordType};
 use url::Url;
 
-use crate::payload;
+use crate::payload::{self, Content};
 
 /// The answer to a request for a host's robots.txt.
 #[derive(Debug)]
@@ -59,12 +59,17 @@ pub fn look(record: &Record, max_bytes: usize) -> Found<'_> {
     };
     let stored = &block[head.body()..];
     let body = match (200..300).contains(&status) {
-        true => payload::content(
-            stored,
-            head.all("Transfer-Encoding"),
-            head.all("Content-Encoding"),
-            max_bytes,
-        ),
+        true => {
+            let content = payload::content(
+                stored,
+                head.all("Transfer-Encoding"),
+                head.all("Content-Encoding"),
+                max_bytes,
+            );
+            // Rules that are missing would be taken for none.
+            let content = content.and_then(Content::of_whole_coding);
+            content.map(|content| content.bytes)
+        }
         false => Some(Cow::Borrowed(stored)),
     };
     let Some(body) = body else {

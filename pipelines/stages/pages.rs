@@ -122,7 +122,7 @@ impl PageReader {
         let counts = &mut found.counts;
         match parse_page(&mut self.page, record, self.kind) {
             Ok(Parsed::Page) => {}
-            Ok(Parsed::PageWithoutLinks(reason)) => counts.skip(reason, 1),
+            Ok(Parsed::PageInPart(reason)) => counts.skip(reason, 1),
             Ok(Parsed::Other) => return true,
             Err(reason) => {
                 counts.skip(reason.as_str(), 1);

@@ -15,6 +15,7 @@ mod report;
 mod robots_commands;
 mod run;
 mod run_commands;
+mod s3;
 mod stream_graphs;
 #[path = "../../pipelines/network/test_server.rs"]
 mod test_server;

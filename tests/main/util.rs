@@ -38,10 +38,33 @@ pub(crate) fn crawlrank_with_stdin<A: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = A>,
     stdin: &[u8],
 ) -> Ran {
+    let mut command = command();
+    command.args(arguments).write_stdin(stdin);
+    run(&mut command)
+}
+
+/// Runs the program with these variables.
+#[cfg(feature = "s3")]
+pub(crate) fn crawlrank_with_env(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let mut command = command();
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"AWS_") {
+            command.env_remove(name); // nor the keys of one
+        }
+    }
+    command.args(arguments).envs(variables.iter().copied());
+    run(&mut command)
+}
+
+fn command() -> assert_cmd::Command {
     let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_crawlrank"));
     // Not the list of crawls that a developer keeps.
     command.env("XDG_CACHE_HOME", "/nonexistent");
-    let output = command.args(arguments).write_stdin(stdin).output().unwrap();
+    command
+}
+
+fn run(command: &mut assert_cmd::Command) -> Ran {
+    let output = command.output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
         !stderr.contains("panicked") && !stderr.contains("E-INTERNAL"),

@@ -30,7 +30,7 @@ def is_address(path: str) -> bool:
 def store(address: str) -> tuple[fs.FileSystem, str]:
     """The file system of an address, and the path there.
 
-    Credentials are those of the environment; a bucket of `s3://` that has none is asked without.
+    Credentials are those of the environment, of a profile, or of the machine's role.
     """
     # Hadoop has three names for S3.
     scheme, _, rest = address.partition("://")
@@ -38,16 +38,14 @@ def store(address: str) -> tuple[fs.FileSystem, str]:
         bucket = rest.partition("/")[0]
         if not bucket:
             raise ValueError(f"{address!r} names no bucket")
-        known = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-        anonymous = bucket == "commoncrawl" and not any(name in os.environ for name in known)
         region = os.environ.get("AWS_REGION", os.environ.get("AWS_DEFAULT_REGION"))
-        endpoint = os.environ.get("AWS_ENDPOINT_URL")
         options = {"region": region} if region else {}
+        if bucket == "commoncrawl":
+            options["region"] = "us-east-1"
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
         if endpoint:
             options["endpoint_override"] = endpoint
-        if bucket == "commoncrawl":
-            options.setdefault("region", "us-east-1")
-        return fs.S3FileSystem(anonymous=anonymous, **options), rest
+        return fs.S3FileSystem(**options), rest
     return fs.FileSystem.from_uri(address)
 
 
