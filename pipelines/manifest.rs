@@ -41,6 +41,9 @@ pub struct Output {
     /// For a part: the time that one thread spent on reading its shards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<u64>,
+    /// For a part: whether a cluster has read its shards, which hands over tables in place of graphs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_cluster: bool,
 }
 
 /// A finished file or folder that waits for its name.
@@ -53,6 +56,8 @@ pub struct Finished {
     pub shards: Vec<u32>,
     /// The time that one thread spent on reading them.
     pub milliseconds: Option<u64>,
+    /// Whether a cluster has read them.
+    pub of_cluster: bool,
 }
 
 /// What every format of `run.json` has.
@@ -158,6 +163,11 @@ impl Manifest {
         parts.into_iter().map(|(_, name)| name).collect()
     }
 
+    /// Whether a cluster has read the shards.
+    pub fn is_of_cluster(&self) -> bool {
+        self.outputs.values().any(|output| output.of_cluster)
+    }
+
     /// The number of the next part.
     pub fn next_part(&self) -> u64 {
         let last = self.numbered_parts().map(|(number, _)| number).max();
@@ -255,6 +265,7 @@ impl Commits {
             name: name.to_owned(),
             shards,
             milliseconds: None,
+            of_cluster: false,
         }])
     }
 
@@ -272,6 +283,7 @@ impl Commits {
                 files: list_files(&self.run, &name)?,
                 shards: output.shards,
                 milliseconds: output.milliseconds,
+                of_cluster: output.of_cluster,
             };
             listed.push((name, made));
         }

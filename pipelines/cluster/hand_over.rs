@@ -11,9 +11,9 @@ use std::path::Path;
 
 use super::rows::Account;
 use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::manifest::{self, Finished, Manifest};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Shaping};
 use crate::run::{self, RunDir};
 use crate::shard::Shard;
 use crate::stages::export;
@@ -27,12 +27,57 @@ pub struct Told<'a> {
     pub faults: &'a Path,
 }
 
-/// Begins a run in the directory `out`, or goes on with the same: its shards are those of the accounts.
+/// Parameters that change nothing before ranks are made.
+const OF_RANKS: [&str; 5] = [
+    "damping",
+    "tolerance",
+    "max_iterations",
+    "harmonic",
+    "harmonic_log2m",
+];
+
+/// Whether `out` has the graphs of these shards already: then there is nothing left for a cluster to build.
+///
+/// # Errors
+/// Exit 2 for a directory of another run.
+pub fn is_built(out: &Path, recipe: &Recipe, shards: &[Shard]) -> Result<bool> {
+    let run = RunDir::new(out);
+    if !run.manifest().exists() {
+        return Ok(false);
+    }
+    let manifest = Manifest::open(&run)?;
+    let graphs = recipe.level.iter().map(|&level| RunDir::graph(level));
+    let has_graphs = graphs
+        .into_iter()
+        .any(|name| manifest.outputs.contains_key(&name));
+    // The ranks may be those of other parameters by now.
+    let without_ranks = |shaping: &Shaping| {
+        let mut shaping = shaping.clone();
+        OF_RANKS.iter().for_each(|name| {
+            shaping.0.remove(*name);
+        });
+        shaping
+    };
+    let is_same = manifest::run_id(&manifest.shaping, shards) == manifest.run_id
+        && without_ranks(&manifest.shaping) == without_ranks(&recipe.shaping());
+    match has_graphs && !is_same {
+        true => Err(Error::new(
+            Exit::Usage,
+            "E-OTHER-RUN",
+            "the directory holds a run of other shards or parameters",
+        )
+        .at(out)
+        .remedy("give the same, or another `out`")),
+        false => Ok(has_graphs),
+    }
+}
+
+/// Begins a run in the directory `out`, or goes on with the same; `shards` are all that were planned.
 ///
 /// # Errors
 /// Exit 4 when there is more damage than the recipe allows; what was told is kept, and the same again with a higher limit goes on. Exit 2 for a
 /// directory of another run, 70 when what is told makes no sense.
-pub fn begin(out: &Path, recipe: &Recipe, told: Told<'_>) -> Result<Outcome> {
+pub fn begin(out: &Path, recipe: &Recipe, shards: &[Shard], told: Told<'_>) -> Result<Outcome> {
     let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
     each_line(told.accounts, &mut |account: Account| {
         match accounts.get_mut(&account.planned.name) {
@@ -43,13 +88,18 @@ pub fn begin(out: &Path, recipe: &Recipe, told: Told<'_>) -> Result<Outcome> {
         }
         Ok(())
     })?;
-    let shards: Vec<Shard> = accounts
-        .values()
-        .map(|account| account.planned.clone())
-        .collect();
+    check_accounts(shards, &accounts)?;
     let run = RunDir::new(out);
     let _lock = run.lock()?;
-    let commits = manifest::begin(&run, recipe.shaping(), &shards, &recipe.to_toml())?;
+    let commits = manifest::begin(&run, recipe.shaping(), shards, &recipe.to_toml())?;
+    let listed = commits.manifest();
+    if !listed.parts().is_empty() && !listed.is_of_cluster() {
+        return Err(
+            Error::usage("the directory holds a run that one machine has begun")
+                .at(out)
+                .remedy("finish it by `crawlrank run`, or give another `out`"),
+        );
+    }
     if commits.manifest().parts().is_empty() {
         let folder = run.tmp().join("part-00000");
         write_part(&folder, accounts, told.faults)?;
@@ -58,6 +108,7 @@ pub fn begin(out: &Path, recipe: &Recipe, told: Told<'_>) -> Result<Outcome> {
             name: RunDir::part(0),
             shards: (0..shards.len() as u32).collect(),
             milliseconds: None,
+            of_cluster: true,
         }])?;
     }
     export::export_accounts(&commits, &mut || {})?;
@@ -67,7 +118,33 @@ pub fn begin(out: &Path, recipe: &Recipe, told: Told<'_>) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Gives tables their names in the run: files or folders by the names that the run has for them. Those that it has already stay.
+/// Refuses accounts that are not of the planned shards, whole.
+fn check_accounts(shards: &[Shard], accounts: &BTreeMap<String, Account>) -> Result<()> {
+    for shard in shards {
+        let account = accounts.get(&shard.name);
+        let read = account.map_or(0, |account| account.row.bytes);
+        let is_whole =
+            account.is_some_and(|account| account.row.failed.is_some() || read == shard.bytes);
+        if !is_whole {
+            let found = format!(
+                "the cluster gave account of {read} of {} bytes",
+                shard.bytes
+            );
+            return Err(Error::usage(found).at(&shard.path).remedy(
+                "hand over all rows that the data source gave, of these shards and options",
+            ));
+        }
+    }
+    match accounts.len() == shards.len() {
+        true => Ok(()),
+        false => Err(Error::usage(
+            "the cluster gave accounts of other shards, too",
+        )),
+    }
+}
+
+/// Gives tables their names in the run: files or folders by the names that the run has for them. Those that it has already stay; where there are
+/// graphs, tables were made, and are not wanted any more.
 ///
 /// # Errors
 /// Exit 2 when `out` is no run.
@@ -75,12 +152,21 @@ pub fn publish(out: &Path, tables: &[(&Path, &str)]) -> Result<()> {
     let run = RunDir::new(out);
     let _lock = run.lock()?;
     let commits = manifest::Commits::new(run.clone(), Manifest::open(&run)?);
+    if commits
+        .manifest()
+        .outputs
+        .keys()
+        .any(|name| name.starts_with("graph/"))
+    {
+        return Ok(());
+    }
     let new = tables.iter().filter(|(_, name)| !commits.has(name));
     let finished = new.map(|(scratch, name)| Finished {
         scratch: scratch.to_path_buf(),
         name: (*name).to_owned(),
         shards: Vec::new(),
         milliseconds: None,
+        of_cluster: false,
     });
     commits.publish_all(finished.collect())
 }
@@ -131,7 +217,6 @@ mod tests {
     use crate::cluster::rows::{Piece, RowKind, Rows};
     use crate::commands::rank::rank_run;
     use crate::commands::run::execute;
-    use crate::error::Exit;
     use crate::interrupt::Interrupt;
     use crate::progress::Show;
     use crate::recipe::{Allowance, Level, Size};
@@ -285,9 +370,9 @@ mod tests {
             strict: true,
             ..recipe()
         };
-        let refused = begin(&out, &strict, told).unwrap_err();
+        let refused = begin(&out, &strict, &shards, told).unwrap_err();
         assert_eq!(refused.exit(), Exit::Refused);
-        assert_eq!(begin(&out, &recipe(), told).unwrap().faults, 1);
+        assert_eq!(begin(&out, &recipe(), &shards, told).unwrap().faults, 1);
         let (nodes_name, edges_name) = (
             RunDir::nodes_table(Level::Host),
             RunDir::edges_table(Level::Host),
@@ -296,9 +381,23 @@ mod tests {
             (nodes.as_path(), nodes_name.as_str()),
             (&edges, &edges_name),
         ];
+        // One machine does not take it for a run without pages meanwhile.
+        let error = execute(&recipe(), &shards, &out, &context())
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.to_string().contains("has not handed over"), "{error}");
         publish(&out, &tables).unwrap();
         publish(&out, &tables).unwrap(); // there already, whatever becomes of the others
+        assert!(!is_built(&out, &recipe(), &shards).unwrap());
         rank_run(&out, Ok, &BTreeMap::new(), &context()).unwrap();
+        // Who comes again, even with other parameters of ranks, finds it built and changes nothing.
+        let other_ranks = Recipe {
+            damping: 0.5,
+            ..recipe()
+        };
+        assert!(is_built(&out, &other_ranks, &shards).unwrap());
+        assert!(is_built(&out, &recipe(), &shards[1..]).is_err());
+        begin(&out, &recipe(), &shards, told).unwrap();
         let (run, other) = (RunDir::new(&out), RunDir::new(&one));
         let (made, expected) = (
             Manifest::open(&run).unwrap(),
@@ -329,7 +428,9 @@ mod tests {
             accounts: &accounts,
             faults: &faults,
         };
-        begin(&out, &recipe(), told).unwrap();
+        let lost = begin(&out, &recipe(), &shards[1..], told).unwrap_err();
+        assert!(lost.to_string().contains("of other shards"), "{lost}");
+        begin(&out, &recipe(), &shards, told).unwrap();
         fs::remove_dir_all(&edges).unwrap();
         let numbers =
             |values: [i64; 2]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };

@@ -119,8 +119,9 @@ mod tests {
         );
         assert_eq!(pieces_of(&one.repeat(5), len + 1), [0, 2 * len, 4 * len]);
         assert_eq!(pieces_of(&one.repeat(5), 9 * len), [0]);
-        let with_lf = one.replace("\r\n", "\n").replace(": 120", ": 112");
-        assert!(pieces_of(&with_lf.repeat(2), 1).len() <= 2);
+        let with_lf = "WARC/1.0\nContent-Length: 3\n\nabc\n\n";
+        let len = with_lf.len() as u64;
+        assert_eq!(pieces_of(&with_lf.repeat(3), 1), [0, len, 2 * len]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ import argparse
 import sys
 import warnings
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 import crawlrank as cr
@@ -113,6 +114,9 @@ def main(given: argparse.Namespace) -> int:
     except cr.CrawlrankError as error:
         print(error, file=sys.stderr)
         return error.exit
+    except (ValueError, AnalysisException) as error:  # options, and what `work` holds
+        print(f"error[E-USAGE]: {error}", file=sys.stderr)
+        return 2
     troubles = [warning for warning in said if warning.filename == __file__]
     for trouble in troubles:
         print(trouble.message, file=sys.stderr)

@@ -41,6 +41,11 @@ pub fn build(job: &Job) -> Result<()> {
             let made_anew = tables(&job.recipe.level);
             job.commits.publish_instead(&out, &name, &made_anew)?;
             continue;
+        } else if job.commits.manifest().is_of_cluster() {
+            let found = "a cluster has read the shards, and has not handed over its tables yet";
+            return Err(Error::usage(found)
+                .at(job.commits.run().root())
+                .remedy("submit the same job again: it goes on"));
         } else {
             empty_graph(job, &out)?;
         }

@@ -96,6 +96,7 @@ impl<'a> Worker<'a> {
                     name,
                     shards,
                     milliseconds: Some(spent),
+                    of_cluster: false,
                 }])?;
             } else {
                 run::remove(&part.folder)?;

@@ -237,21 +237,35 @@ pub(crate) fn cluster_pages(pages: &Bound<'_, PyAny>) -> PyResult<(Column, Colum
     Ok((urls, hosts))
 }
 
+/// Whether `out` has the graphs of these shards already.
+#[pyfunction]
+pub(crate) fn cluster_is_built(
+    py: Python<'_>,
+    out: PathBuf,
+    recipe: &str,
+    shards: Vec<String>,
+) -> PyResult<bool> {
+    let look = || hand_over::is_built(&out, &parsed::<Recipe>(recipe)?, &parsed_all(&shards)?);
+    py.detach(look).map_err(|e| raised(py, &e))
+}
+
 /// Begins a run with the accounts of its shards.
 #[pyfunction]
 pub(crate) fn cluster_begin(
     py: Python<'_>,
     out: PathBuf,
     recipe: &str,
+    shards: Vec<String>,
     accounts: PathBuf,
     faults: PathBuf,
 ) -> PyResult<()> {
     py.detach(|| {
+        let shards = parsed_all(&shards)?;
         let told = Told {
             accounts: &accounts,
             faults: &faults,
         };
-        hand_over::begin(&out, &parsed::<Recipe>(recipe)?, told).map(|_| ())
+        hand_over::begin(&out, &parsed::<Recipe>(recipe)?, &shards, told).map(|_| ())
     })
     .map_err(|e| raised(py, &e))
 }
@@ -513,4 +527,8 @@ fn json(value: &impl serde::Serialize) -> String {
 
 fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|e| Error::internal(format!("not what was planned: {e}")))
+}
+
+fn parsed_all(shards: &[String]) -> Result<Vec<Shard>> {
+    shards.iter().map(|shard| parsed(shard)).collect()
 }

@@ -3,6 +3,7 @@ ranked."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -21,16 +22,22 @@ MASTER = "local-cluster[2,1,1024]"
 
 
 def executors() -> list[int]:
-    """The processes of executors."""
+    """The processes of executors that this one has begun."""
+    parents, names = {}, {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with contextlib.suppress(OSError):
+                parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+                names[int(path.name)] = (path / "cmdline").read_bytes()
 
-    def command(pid: str) -> bytes:
-        try:
-            return Path("/proc", pid, "cmdline").read_bytes()
-        except OSError:
-            return b""
+    def is_ours(pid: int) -> bool:
+        while pid in parents:
+            if pid == os.getpid():
+                return True
+            pid = parents[pid]
+        return False
 
-    pids = [path.name for path in Path("/proc").iterdir() if path.name.isdigit()]
-    return [int(pid) for pid in pids if b"CoarseGrainedExecutorBackend" in command(pid)]
+    return [pid for pid, name in names.items() if b"CoarseGrainedExecutorBackend" in name and is_ours(pid)]
 
 
 class Killer(threading.Thread):
@@ -67,7 +74,7 @@ def test_executors_may_be_killed_at_work(
     assert reading.killed
 
     def ranked_some() -> bool:
-        states = work.glob("ranking-host-*/state.json")
+        states = work.glob("ranking/host-*/state.json")
         return any(json.loads(state.read_text())[0] >= 2 for state in states)
 
     ranking = Killer(ranked_some)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from crawlrank import _core
 from crawlrank.spark._files import Folder
+from crawlrank.spark._source import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,6 +70,7 @@ def build(
         RefusedError: when more was lost than is allowed. What was read is kept: the same call with a higher
             limit goes on.
         UsageError: when `out` holds a run of other shards or options.
+        ValueError: when `work` holds stages of others.
     """
     facts = links.schema["shard"].metadata if "shard" in links.columns else {}
     if facts.get("crawlrank_kind") not in _LEVELS:
@@ -78,21 +79,27 @@ def build(
         )
     recipe = json.loads(facts["crawlrank_recipe"])
     recipe["level"] = _levels(level, facts["crawlrank_kind"])
-    # What shapes results must be that of one machine; these three do not.
     limits = {"strict": strict, "max_bad_records": max_bad_records, "max_bad_shards": max_bad_shards}
-    fingerprint = json.dumps([{**recipe, **dict.fromkeys(limits)}, facts], sort_keys=True)
+    shards = planned(facts["crawlrank_options"])
+    # Limits may be others the next time; shards may not.
+    identity = json.dumps(
+        [{**recipe, **dict.fromkeys(limits)}, facts["crawlrank_kind"], shards], sort_keys=True
+    )
     for name, limit in limits.items():
         if limit is not None:
             recipe[name] = limit if isinstance(limit, bool) else str(limit)
+    if _core.cluster_is_built(out, json.dumps(recipe), shards):
+        return
     folder = Folder(work if work is not None else f"{Path(out).absolute()}.spark")
-    job = Job(links.sparkSession, folder, recipe, fingerprint)
-    rows = job.stage("rows", lambda: links, schema=links.schema)
-    _begin(Path(out), job, rows)
+    job = Job(links.sparkSession, folder, recipe, identity)
+    rows = job.stage("rows", lambda: links)
+    _begin(Path(out), job, rows, shards)
     for name in recipe["level"]:
         _tables_of(name, job, rows)
-    with tempfile.TemporaryDirectory(prefix=".tables-", dir=Path(out).absolute().parent) as scratch:
-        tables = [table for name in recipe["level"] for table in _collected(name, job, Path(scratch))]
-        _core.cluster_publish(Path(out), tables)
+    # What a killed one leaves there goes away with the next beginning.
+    scratch = Path(out, "tmp", "tables")
+    tables = [table for name in recipe["level"] for table in _collected(name, job, scratch)]
+    _core.cluster_publish(Path(out), tables)
 
 
 def _levels(level: str | Sequence[str] | None, kind: str) -> list[str]:
@@ -112,10 +119,10 @@ class Job:
 
     LIST = "stages.json"
 
-    def __init__(self, spark: SparkSession, folder: Folder, recipe: dict, fingerprint: str) -> None:
+    def __init__(self, spark: SparkSession, folder: Folder, recipe: dict, what: str) -> None:
         self.spark, self.folder, self.recipe = spark, folder, recipe
         self.edge_pages: bool = recipe["edge_pages"]
-        identity = hashlib.sha256(fingerprint.encode()).hexdigest()
+        identity = hashlib.sha256(what.encode()).hexdigest()
         listed = json.loads(folder.read(self.LIST) or "{}")
         if listed.get("identity") not in (None, identity):
             raise ValueError(
@@ -123,19 +130,18 @@ class Job:
             )
         self._listed = {"identity": identity, "stages": listed.get("stages", [])}
 
-    def stage(self, name: str, make: Callable[[], DataFrame], schema: StructType | None = None) -> DataFrame:
+    def stage(self, name: str, make: Callable[[], DataFrame]) -> DataFrame:
         """The rows of a stage, which are made where it is not complete.
 
         They are read back: what Spark makes a second time, after a loss, may come in another order.
         """
         if name not in self._listed["stages"]:
-            rows = make()
-            schema = schema or rows.schema
             # Spark makes a folder complete by a file in it; the list makes it count.
-            rows.write.mode("overwrite").option("compression", "zstd").parquet(self.folder.at(name))
+            write = make().write.mode("overwrite").option("compression", "zstd")
+            write.parquet(self.folder.for_spark(name))
             self._listed["stages"].append(name)
             self.folder.write(self.LIST, json.dumps(self._listed).encode())
-        return self.spark.read.parquet(self.folder.at(name))
+        return self.spark.read.parquet(self.folder.for_spark(name))
 
     def ordered(self, name: str, rows: DataFrame, order: Sequence[str], per_file: int) -> DataFrame:
         """The rows of a stage in order: a file holds what is before all of the next one."""
@@ -169,15 +175,16 @@ class Job:
         )
 
 
-def _begin(out: Path, job: Job, rows: DataFrame) -> None:
+def _begin(out: Path, job: Job, rows: DataFrame, shards: list[str]) -> None:
     """Begins the run with what was read and lost."""
     with tempfile.TemporaryDirectory(prefix="crawlrank-") as folder:
         accounts, faults = Path(folder, "accounts"), Path(folder, "faults")
-        _write_lines(accounts, rows.where("account is not null").select("account"))
+        # In one partition: each is a job of its own.
+        _write_lines(accounts, rows.where("account is not null").select("account").repartition(1))
         offset = F.get_json_object("fault", "$.offset").cast("bigint")
         lost = rows.where("fault is not null").orderBy("shard", offset, "fault")
         _write_lines(faults, lost.select("fault"))
-        _core.cluster_begin(out, json.dumps(job.recipe), accounts, faults)
+        _core.cluster_begin(out, json.dumps(job.recipe), shards, accounts, faults)
 
 
 def _write_lines(path: Path, rows: DataFrame) -> None:
@@ -243,7 +250,7 @@ def _names(level: str, job: Job, rows: DataFrame) -> tuple[DataFrame, DataFrame]
 def _domains(level: str, job: Job, rows: DataFrame) -> tuple[DataFrame, DataFrame]:
     """The domains of hosts, and the edges between them."""
     del rows
-    hosts = job.spark.read.parquet(job.folder.at("host-named"))
+    hosts = job.spark.read.parquet(job.folder.for_spark("host-named"))
 
     def names() -> DataFrame:
         return hosts.groupBy("domain_rev", "domain").agg(
@@ -258,7 +265,7 @@ def _domains(level: str, job: Job, rows: DataFrame) -> tuple[DataFrame, DataFram
         domain_of = job.stage(f"{level}-of-hosts", lambda: domain)
         source = domain_of.withColumnsRenamed({"host": "source_host", "id": "source"})
         target = domain_of.withColumnsRenamed({"host": "target_host", "id": "target"})
-        between = job.spark.read.parquet(job.folder.at("host-edges"))
+        between = job.spark.read.parquet(job.folder.for_spark("host-edges"))
         between = between.withColumnsRenamed({"source": "source_host", "target": "target_host"})
         found = between.join(source, "source_host").join(target, "target_host").where("source <> target")
         if not job.edge_pages:
@@ -301,8 +308,11 @@ def _collected(level: str, job: Job, scratch: Path) -> list[tuple[Path, str]]:
     for stage, name in (("nodes", f"tables/{level}s.parquet"), ("edges", f"tables/edges/{level}")):
         folder = f"{level}-{stage}"
         target = scratch / folder
-        target.mkdir()
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
         parts = [part for part in job.folder.names(folder) if part.endswith(".parquet")]
+        if not parts:
+            raise FileNotFoundError(f"{job.folder.at(folder)}: the stage is listed, and has no files")
         for number, part in enumerate(parts):
             file = job.folder.fetch(f"{folder}/{part}", scratch / "fetched")
             # The stage stays complete until all of the run is.

@@ -3,9 +3,11 @@ store."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,13 +40,13 @@ def store(address: str) -> tuple[fs.FileSystem, str]:
         bucket = rest.partition("/")[0]
         if not bucket:
             raise ValueError(f"{address!r} names no bucket")
-        region = os.environ.get("AWS_REGION", os.environ.get("AWS_DEFAULT_REGION"))
-        options = {"region": region} if region else {}
-        if bucket == "commoncrawl":
-            options["region"] = "us-east-1"
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
         if endpoint:
-            options["endpoint_override"] = endpoint
+            options = {"endpoint_override": endpoint}
+        elif bucket == "commoncrawl":
+            options = {"region": "us-east-1"}
+        else:
+            options = {"region": fs.resolve_s3_region(bucket)}
         return fs.S3FileSystem(**options), rest
     return fs.FileSystem.from_uri(address)
 
@@ -85,6 +87,14 @@ class Folder:
         """The address of what has this name in the folder, as Spark takes it."""
         return f"{self.address}/{name}" if not self.is_local else str(Path(self.address, name))
 
+    def for_spark(self, name: str) -> str:
+        """The same for Spark, which would look for a bare path in the cluster's own file system."""
+        if any(character in self.address for character in "*?[]{}"):
+            raise ValueError(
+                f"{self.address}: Spark takes `*?[]{{}}` in a path for a pattern; choose another `work`"
+            )
+        return f"file://{self.at(name)}" if self.is_local else self.at(name)
+
     def _open(self, name: str) -> tuple[fs.FileSystem, str]:
         return store(self.at(name)) if not self.is_local else (fs.LocalFileSystem(), self.at(name))
 
@@ -100,14 +110,23 @@ class Folder:
         """Moves a finished file of this machine into the folder: it is there whole, or not at all."""
         system, path = self._open(name)
         if not self.is_local:
-            with file.open("rb") as source, system.open_output_stream(path) as target:
+            # A store shows a file when it is closed; other systems show what is there.
+            is_store = isinstance(system, fs.S3FileSystem | fs.GcsFileSystem)
+            beside = path if is_store else f"{path}.{uuid.uuid4().hex}.tmp"
+            with file.open("rb") as source, system.open_output_stream(beside) as target:
                 shutil.copyfileobj(source, target, 8 << 20)
+            if not is_store:
+                system.move(beside, path)
             file.unlink()
             return
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(f"{path}.{os.getpid()}.tmp")
-        shutil.move(file, beside)
-        beside.replace(path)
+        # Tasks of several machines may do the same work.
+        beside_it = Path(f"{path}.{uuid.uuid4().hex}.tmp")
+        shutil.copyfile(file, beside_it)
+        with beside_it.open("rb+") as copied:
+            os.fsync(copied.fileno())
+        beside_it.replace(path)
+        file.unlink()
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a small file in the same way."""
@@ -124,7 +143,7 @@ class Folder:
         if not copy.exists():
             system, path = self._open(name)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            beside = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
+            beside = copy.with_name(f"{copy.name}.{uuid.uuid4().hex}.tmp")
             with system.open_input_stream(path) as source, beside.open("wb") as target:
                 shutil.copyfileobj(source, target, 8 << 20)
             beside.replace(copy)
@@ -145,3 +164,9 @@ class Folder:
                 system.delete_file(path)
             case fs.FileType.Directory:
                 system.delete_dir(path)
+
+    def remove_if_empty(self) -> None:
+        """Removes the folder itself, where nothing is left in it."""
+        if self.is_local:
+            with contextlib.suppress(OSError):
+                Path(self.address).rmdir()

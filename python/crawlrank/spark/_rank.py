@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from crawlrank import _core
 from crawlrank._run import arguments_of
+from crawlrank.spark._build import Job
 from crawlrank.spark._files import Folder
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from pyspark.sql import DataFrame
+
+# Where rankings keep their blocks and vectors.
+_RANKING = "ranking"
 
 _RESULT = "block bigint, contributions bigint, changes array<double>, dangling array<double>"
 
@@ -84,7 +88,17 @@ def rank(
         trouble = _finish(out, options, memory, threads, no_harmonic, harmonic_log2m, iterated, progress)
     if trouble:
         warnings.warn(f"{out}: {trouble}", UserWarning, stacklevel=2)
-    folder.remove("")
+    _clean(folder)
+
+
+def _clean(folder: Folder) -> None:
+    """Removes what `build` and `rank` made in a folder, and nothing else."""
+    listed = folder.read(Job.LIST)
+    if listed is None:
+        return
+    for name in (*json.loads(listed)["stages"], _RANKING, Job.LIST):
+        folder.remove(name)
+    folder.remove_if_empty()
 
 
 def _finish(
@@ -128,14 +142,16 @@ def _iterate(level: str, folder: Folder, recipe: dict, blocks: int | None, scrat
     spark = SparkSession.getActiveSession()
     if spark is None:
         raise RuntimeError('there is no active session of Spark to rank on: begin one, or give `on="driver"`')
-    nodes = spark.read.parquet(folder.at(f"{level}-nodes"))
+    nodes = spark.read.parquet(folder.for_spark(f"{level}-nodes"))
     num_nodes = nodes.count()
     if num_nodes == 0:
         return [], []
     parts = _blocks(num_nodes, blocks or 2 * spark.sparkContext.defaultParallelism)
     keys = [recipe[key] for key in ("damping", "tolerance", "max_iterations")]
-    identity = hashlib.sha256(json.dumps([num_nodes, [*map(list, parts)], keys]).encode()).hexdigest()[:16]
-    below = f"ranking-{level}-{identity}"
+    # Blocks are those of one build.
+    listed = json.loads(folder.read(Job.LIST) or b"{}").get("identity")
+    what = json.dumps([listed, num_nodes, [*map(list, parts)], keys])
+    below = f"{_RANKING}/{level}-{hashlib.sha256(what.encode()).hexdigest()[:16]}"
     _write_blocks(spark, folder, below, level, nodes, parts)
     kept = folder.read(f"{below}/state.json")
     if kept is None:
@@ -195,7 +211,9 @@ def _write_blocks(
 
     of_nodes = nodes.select(block_of("id"), "id", "out_degree")
     _all_blocks(of_nodes, _WriteDegrees(folder, below), parts)
-    edges = spark.read.parquet(folder.at(f"{level}-edges")).select(block_of("target"), "source", "target")
+    edges = spark.read.parquet(folder.for_spark(f"{level}-edges")).select(
+        block_of("target"), "source", "target"
+    )
     # A block without edges is one, too.
     empty = spark.createDataFrame([(block.number, None, None) for block in parts], edges.schema)
     _all_blocks(edges.union(empty), _WriteEdges(folder, below, parts), parts)

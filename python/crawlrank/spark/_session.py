@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -73,7 +72,8 @@ def _version(java: str) -> int:
 
 def _home_of(java: Path) -> Path:
     """A folder that Spark takes for the home of a Java, which does not ask it for what it lacks."""
-    home = Path(tempfile.gettempdir(), f"crawlrank-java-{os.getuid()}-{_version(str(java))}")
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    home = Path(cache, "crawlrank", f"java-{_version(str(java))}")
     start = home / "bin" / "java"
     text = f"""#!/bin/sh
 for argument do

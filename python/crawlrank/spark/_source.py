@@ -138,7 +138,7 @@ class CrawlrankSource(DataSource):
         told = {
             "crawlrank_kind": options.kind,
             "crawlrank_recipe": recipe,
-            "crawlrank_inputs": json.dumps([options.inputs, options.get("base_url")]),
+            "crawlrank_options": json.dumps(dict(self.options)),
         }
         fields = [
             {"name": name, "type": type_, "nullable": True, "metadata": told if name == "shard" else {}}
@@ -215,14 +215,7 @@ class _Reader(DataSourceReader):
 
     def partitions(self) -> list[_Piece]:
         options = self._options
-        if not options.inputs:
-            raise ValueError(
-                "no shards: give files, folders, patterns, `*.paths.gz` lists or addresses to `load`"
-            )
-        found = _find(options)
-        _, shards = options.plan(found.here, found.elsewhere)
-        limit = options.get("limit")
-        shards = shards[: int(limit)] if limit else shards
+        shards = _shards(options)
         split = options.size("split", "1G")
         pieces = []
         for shard in shards:
@@ -259,6 +252,24 @@ class _Reader(DataSourceReader):
         schema = schema.set(place, pa.field("fetched_at", pa.timestamp("us", "UTC")))
         for batch in batches:
             yield batch.cast(schema)
+
+
+def planned(options: str) -> list[str]:
+    """The shards that a data source with these options reads now, as JSON."""
+    return _shards(_Options(json.loads(options)))
+
+
+def _shards(options: _Options) -> list[str]:
+    if not options.inputs:
+        raise ValueError(
+            "no shards: give files, folders, patterns, `*.paths.gz` lists or addresses to `load`"
+        )
+    found = _find(options)
+    if found.here and found.elsewhere:
+        raise ValueError("shards of this machine and of a store are read one after the other, not together")
+    _, shards = options.plan(found.here, found.elsewhere)
+    limit = options.get("limit")
+    return shards[: int(limit)] if limit else shards
 
 
 class _Late:
