@@ -47,6 +47,7 @@ __all__ = [
     "__version__",
     "cluster_begin",
     "cluster_hosts",
+    "cluster_is_built",
     "cluster_pages",
     "cluster_pieces",
     "cluster_plan",
@@ -762,7 +763,11 @@ class Access:
 # What `crawlrank.spark` stands on.
 
 def cluster_begin(
-    out: str | PathLike[str], recipe: str, accounts: str | PathLike[str], faults: str | PathLike[str]
+    out: str | PathLike[str],
+    recipe: str,
+    shards: Sequence[str],
+    accounts: str | PathLike[str],
+    faults: str | PathLike[str],
 ) -> None:
     """Begins a run with the accounts of its shards."""
 
@@ -770,6 +775,9 @@ def cluster_hosts(hosts: _Arrow, private_suffixes: bool) -> tuple[Column, Column
     """Of a column of reversed host names the names as people write them, the registered domains, reversed,
     and these as people write them. A name without a domain stands for itself.
     """
+
+def cluster_is_built(out: str | PathLike[str], recipe: str, shards: Sequence[str]) -> bool:
+    """Whether `out` has the graphs of these shards already."""
 
 def cluster_pages(pages: _Arrow) -> tuple[Column, Column]:
     """The addresses and the reversed hosts of a column of names of pages."""
