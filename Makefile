@@ -17,7 +17,7 @@ export PYO3_BUILD_EXTENSION_MODULE := 1
 # Rust files of users (`crawlrank.rust`) are compiled in here, too.
 IN_VENV_RUST := CRAWLRANK_RUST_CACHE="$(CURDIR)/$(VENV)/rust"
 
-.PHONY: help demo test format lint test-rust test-python test-notebooks notebooks test-slow test-bvgraph test-s3 wheel-in-venv docs python reference bench fuzz clean
+.PHONY: help demo test format lint test-rust test-python test-notebooks notebooks test-slow test-bvgraph test-s3 test-spark wheel-in-venv docs python reference bench fuzz clean
 .NOTPARALLEL:
 
 help: ## Say what there is
@@ -77,6 +77,10 @@ test-s3: ## Prove that shards come from buckets: the program with the crate `obj
 	$(CARGO) test --package crawlrank --locked --features s3 --lib -- network::
 	$(CARGO) test --package crawlrank --locked --features s3 --test main -- s3::
 
+# Spark comes in 430 MB; Java from the path, or in 60 MB more where there is none.
+test-spark: wheel-in-venv $(VENV)/notebooks $(VENV)/spark ## Prove that the job on Spark gives the same run, in processes that are killed, too (ten minutes at most)
+	$(VENV_PYTHON) -m pytest --config-file python/pyproject.toml --override-ini 'addopts=--strict-markers -ra' python/tests_spark
+
 # Strict: a link that leads nowhere fails. Nothing is compiled: what comes from Rust is in docs/, and `test` keeps it so.
 docs: $(VENV)/installed ## Build the documentation as a site: target/site/index.html
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement docs/site/requirements.txt
@@ -112,6 +116,11 @@ fuzz: ## Feed a parser with hostile bytes: make fuzz TARGET=... [FUZZ_SECONDS=60
 clean: ## Remove all that was built
 	rm -rf $(VENV) dist
 	$(CARGO) clean
+
+$(VENV)/spark: $(VENV)/installed python/requirements-spark.txt
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --requirement python/requirements-spark.txt \
+		|| { echo 'Spark cannot be installed here: it takes 1 GB in $(VENV), and a package index'; exit 2; }
+	touch $@
 
 # A venv that was only half made has no stamp, and is made anew.
 $(VENV)/installed: python/requirements-dev.txt

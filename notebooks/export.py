@@ -1,10 +1,13 @@
 """Runs each notebook (`01_….py`) and writes it with its outputs as Jupyter's `.ipynb` beside it.
 
 With `--check` it writes nothing: the notebooks must run, and the `.ipynb` must be made of the same cells.
+Names (`06_beyond_one_machine`) take some of them only. `--check NAME --run RUN` runs one over a run that was
+made elsewhere, of the shards of the sample: all that it shows must be in the `.ipynb`, too.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -12,6 +15,7 @@ import sys
 import tempfile
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -22,19 +26,38 @@ VEGA_LITE = "application/vnd.vegalite.v6+json"
 
 
 def main() -> int:
-    check = "--check" in sys.argv[1:]
-    sources = sorted(HERE.glob("[0-9][0-9]_*.py"))
-    sample.whole()
+    given = _arguments()
+    sources = [HERE / f"{name}.py" for name in given.names] or sorted(HERE.glob("[0-9][0-9]_*.py"))
+    if not given.run:
+        sample.whole()
+    work = partial(_check, run=given.run) if given.check else _write
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        complaints = list(pool.map(_check if check else _write, sources))
+        complaints = list(pool.map(work, sources))
     for complaint in filter(None, complaints):
         print(complaint, file=sys.stderr)
     print(
-        f"{len(sources)} notebooks {'run and match' if check else 'written'}"
+        f"{len(sources)} notebooks {'run and match' if given.check else 'written'}"
         if not any(complaints)
         else "failed"
     )
     return int(any(complaints))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="a notebook, e.g. 01_first_look; default all"
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; compare")
+    parser.add_argument("--run", type=Path, help="with --check: a run that must show what the sample shows")
+    given = parser.parse_args()
+    given.names = [name.removesuffix(".py") for name in given.names]
+    missing = [name for name in given.names if not (HERE / f"{name}.py").exists()]
+    if missing:
+        parser.error(f"there is no notebook `{missing[0]}`")
+    if given.run and not (given.check and given.names):
+        parser.error("--run takes --check and the names of notebooks")
+    return given
 
 
 def _write(source: Path) -> str | None:
@@ -74,17 +97,37 @@ def _picture(chart: dict) -> bytes:
     return small.getvalue()
 
 
-def _check(source: Path) -> str | None:
+def _check(source: Path, run: Path | None = None) -> str | None:
     try:
-        fresh = _run(source)
+        fresh = _run(source, run)
     except RuntimeError as error:
         return str(error)
-    committed = source.with_suffix(".ipynb")
-    if not committed.exists():
-        return f"{committed.name}: missing; run `make notebooks`"
-    if _shape(json.loads(committed.read_text(encoding="utf-8"))) != _shape(fresh):
-        return f"{committed.name}: has other cells than {source.name}; run `make notebooks`"
+    file = source.with_suffix(".ipynb")
+    if not file.exists():
+        return f"{file.name}: missing; run `make notebooks`"
+    committed = json.loads(file.read_text(encoding="utf-8"))
+    if _shape(committed) != _shape(fresh):
+        return f"{file.name}: has other cells than {source.name}; run `make notebooks`"
+    if run:
+        for ours, theirs in zip(committed["cells"], fresh["cells"], strict=True):
+            if _shown(ours) != _shown(theirs):
+                return (
+                    f"{file.name}: {ours['id']} shows other things over {run}; "
+                    f"where that is right, run `make notebooks`\n"
+                    f"- {json.dumps(_shown(ours))}\n+ {json.dumps(_shown(theirs))}"
+                )
     return None
+
+
+def _shown(cell: dict) -> list[dict]:
+    """What a cell shows, without pictures, which are made of the rest, and the version of Vega-Lite."""
+    shown = []
+    for output in cell.get("outputs", ()):
+        data = {kind: content for kind, content in output["data"].items() if kind != "image/png"}
+        if VEGA_LITE in data:
+            data[VEGA_LITE] = {key: value for key, value in data[VEGA_LITE].items() if key != "$schema"}
+        shown.append(data)
+    return shown
 
 
 def _shape(notebook: dict) -> list[tuple]:
@@ -99,9 +142,12 @@ def _shape(notebook: dict) -> list[tuple]:
     ]
 
 
-def _run(source: Path) -> dict:
-    """Runs a notebook over the sample; its cells with their outputs, without what only marimo needs."""
+def _run(source: Path, run: Path | None = None) -> dict:
+    """Runs a notebook over the sample, or over a run; its cells with their outputs, without what only marimo
+    needs."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CRAWLRANK_")}
+    if run:
+        environment["CRAWLRANK_RUN"] = str(run.resolve())
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "made.ipynb"
         command = [sys.executable, "-m", "marimo", "export", "ipynb", source.name, "--include-outputs"]

@@ -103,6 +103,51 @@ impl ShardRow {
         }
     }
 
+    /// Adds the account of another piece of the same shard.
+    pub(crate) fn add_piece(&mut self, piece: ShardRow) {
+        // By name, so that none is forgotten.
+        let ShardRow {
+            shard: _,
+            bytes,
+            members,
+            records,
+            pages,
+            links,
+            edges,
+            faults,
+            fault_bytes,
+            padding_bytes,
+            warnings,
+            skipped,
+            failed,
+            again,
+            network,
+            internal,
+            faults_at: _,
+            faults_bytes: _,
+        } = piece;
+        let sums = [
+            (&mut self.bytes, bytes),
+            (&mut self.members, members),
+            (&mut self.records, records),
+            (&mut self.pages, pages),
+            (&mut self.links, links),
+            (&mut self.edges, edges),
+            (&mut self.faults, faults),
+            (&mut self.fault_bytes, fault_bytes),
+            (&mut self.padding_bytes, padding_bytes),
+        ];
+        for (sum, count) in sums {
+            *sum += count;
+        }
+        add_counts(&mut self.warnings, &warnings);
+        add_counts(&mut self.skipped, &skipped);
+        self.failed = self.failed.take().or(failed);
+        self.again |= again;
+        self.network |= network;
+        self.internal |= internal;
+    }
+
     /// Why the shard counts towards the run's limit of bad shards, if it does: it failed, or has more bad records than
     /// `max_bad_records` allows.
     pub fn bad(&self, max_bad_records: Allowance) -> Option<String> {

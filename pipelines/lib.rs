@@ -15,6 +15,7 @@
 pub mod accounts;
 pub mod blocks;
 pub mod cli;
+pub mod cluster;
 pub mod commands;
 pub mod error;
 pub mod escape;

@@ -41,6 +41,9 @@ pub struct Output {
     /// For a part: the time that one thread spent on reading its shards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<u64>,
+    /// For a part: whether a cluster has read its shards, which hands over tables in place of graphs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_cluster: bool,
 }
 
 /// A finished file or folder that waits for its name.
@@ -53,6 +56,8 @@ pub struct Finished {
     pub shards: Vec<u32>,
     /// The time that one thread spent on reading them.
     pub milliseconds: Option<u64>,
+    /// Whether a cluster has read them.
+    pub of_cluster: bool,
 }
 
 /// What every format of `run.json` has.
@@ -158,6 +163,11 @@ impl Manifest {
         parts.into_iter().map(|(_, name)| name).collect()
     }
 
+    /// Whether a cluster has read the shards.
+    pub fn is_of_cluster(&self) -> bool {
+        self.outputs.values().any(|output| output.of_cluster)
+    }
+
     /// The number of the next part.
     pub fn next_part(&self) -> u64 {
         let last = self.numbered_parts().map(|(number, _)| number).max();
@@ -255,6 +265,7 @@ impl Commits {
             name: name.to_owned(),
             shards,
             milliseconds: None,
+            of_cluster: false,
         }])
     }
 
@@ -272,6 +283,7 @@ impl Commits {
                 files: list_files(&self.run, &name)?,
                 shards: output.shards,
                 milliseconds: output.milliseconds,
+                of_cluster: output.of_cluster,
             };
             listed.push((name, made));
         }
@@ -283,6 +295,23 @@ impl Commits {
         self.commit(|manifest| manifest.outputs.remove(name))?;
         crate::run::remove(&self.run.report())?;
         self.publish(scratch, name, Vec::new())
+    }
+
+    /// The same for an output that is made of others: it is listed and they are not, both at once; then they go away.
+    pub fn publish_instead(&self, scratch: &Path, name: &str, others: &[String]) -> Result<()> {
+        self.run.publish(scratch, name)?;
+        let files = list_files(&self.run, name)?;
+        self.commit(|manifest| {
+            let made = Output {
+                files,
+                ..Output::default()
+            };
+            manifest.outputs.insert(name.to_owned(), made);
+            for other in others {
+                manifest.outputs.remove(other);
+            }
+        })?;
+        others.iter().try_for_each(|other| self.run.remove(other))
     }
 
     /// Takes outputs whose names begin so off the list, and then away: they are to be made anew. The table of a survey

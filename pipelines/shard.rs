@@ -447,7 +447,7 @@ fn file_below(text: &str) -> Option<PathBuf> {
 
 fn on_a_server(name: String, remote: Remote) -> Shard {
     let (path, query) = (remote.url.path(), remote.url.query().unwrap_or_default());
-    let sample = blake3::hash(format!("{path}?{query}").as_bytes()).to_hex()[..32].to_owned();
+    let sample = sample_of_path(path, query);
     Shard {
         name,
         path: network::shown(&remote.url),
@@ -574,6 +574,36 @@ fn listed(list: &Path, options: &FindOptions) -> Result<Vec<Place>> {
             .remedy("give --limit N, or --all when all of them are meant: `crawlrank plan` says what that takes"));
     }
     Ok(found)
+}
+
+/// Names shards that others read, by their addresses and lengths: sorted by name, each once.
+pub fn elsewhere(addresses: &[(String, u64)]) -> Vec<Shard> {
+    let once: BTreeMap<&str, u64> = addresses
+        .iter()
+        .map(|(address, bytes)| (address.as_str(), *bytes))
+        .collect();
+    let path_of = |address: &str| match Url::parse(address) {
+        Ok(url) => PathBuf::from(url.path()),
+        Err(_) => PathBuf::from(address),
+    };
+    let paths: Vec<PathBuf> = once.keys().map(|address| path_of(address)).collect();
+    let shards = names(&paths).into_iter().zip(&once).zip(&paths);
+    let mut shards: Vec<Shard> = shards
+        .map(|((name, (address, bytes)), path)| Shard {
+            name,
+            path: PathBuf::from(address),
+            bytes: *bytes,
+            sample: sample_of_path(&path.to_string_lossy(), ""),
+            remote: None,
+        })
+        .collect();
+    shards.sort_by(|one, other| one.name.cmp(&other.name));
+    shards
+}
+
+/// Files of one name do not change in a store, and mirrors have the same ones.
+fn sample_of_path(path: &str, query: &str) -> String {
+    blake3::hash(format!("{path}?{query}").as_bytes()).to_hex()[..32].to_owned()
 }
 
 /// Gives each path its shortest end, in whole components, that no other path has.

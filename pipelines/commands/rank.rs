@@ -1,20 +1,21 @@
 //! `crawlrank rank`: scores of a graph that belongs to no run, or the ranks and tables of a run again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use crawlrank_graph::{AnyGraph, Dangling, HarmonicOptions, PageRankOptions};
+use crawlrank_graph::{AnyGraph, Dangling, HarmonicOptions, PageRankOptions, Ranking};
 
 use super::graph::check_graph;
-use super::run::{budget, pool, threads};
+use super::run::{Summary, budget, pool, threads, work};
 use crate::cli::{Context, RankingFlags};
 use crate::error::{Error, Exit, Result, quoted};
 use crate::escape::shown_path;
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Commits, Manifest};
 use crate::memory;
-use crate::recipe::Recipe;
+use crate::recipe::{Level, Recipe};
 use crate::rows;
 use crate::run::{self, RunDir};
 use crate::stages;
@@ -92,7 +93,7 @@ impl Rank {
     }
 
     /// The recipe with what the flags say of the ranking.
-    fn recipe(&self, mut recipe: Recipe) -> Result<Recipe> {
+    pub fn recipe(&self, mut recipe: Recipe) -> Result<Recipe> {
         self.ranking.replace(&mut recipe);
         recipe.harmonic = !self.ranking.no_harmonic;
         memory::check(budget(&recipe))?;
@@ -176,32 +177,81 @@ impl Rank {
                 .at(&self.target)
                 .remedy("for --out, --weighted, --personalize, --dangling, --accelerate, --components, --closeness or --reachable give a graph of it, e.g. RUN/graph/host"));
         }
-        let run = RunDir::new(&self.target);
-        let _lock = run.lock()?;
-        let before = Manifest::open(&run)?;
-        for name in ["run.toml", "shards.jsonl"] {
-            manifest::verify_output(&run, &before, name)?;
-        }
-        let recipe = self.recipe(Recipe {
-            tmp: None, // ranking needs no scratch, and the folder may be gone
-            ..Recipe::open(&run.recipe())?
-        })?;
-        // Whatever can be refused is refused before the ranks that are there go away.
-        for &level in &recipe.level {
-            let name = RunDir::graph(level);
-            if !before.outputs.contains_key(&name) {
-                let found = format!("the run has no {} graph yet", level.as_str());
-                return Err(Error::usage(found)
-                    .at(run.root())
-                    .remedy("run it to the end first"));
-            }
-            let graph = AnyGraph::open(run.output(&name))?;
-            rank::check_memory(&graph, &PageRankOptions::default(), budget(&recipe))?;
-        }
-        let shards = manifest::read_shards(&run)?;
-        let commits = manifest::rerank(&run, before, &recipe, &shards)?;
-        super::run::work(&recipe, &shards, &commits, stages::rank_all, context)?.print(context)
+        // Ranking needs no scratch, and the folder may be gone.
+        let change = |recipe| {
+            self.recipe(Recipe {
+                tmp: None,
+                ..recipe
+            })
+        };
+        rank_run(&self.target, change, &BTreeMap::new(), context)?.print(context)
     }
+}
+
+/// PageRank as others have iterated it: the scores of all nodes, which were not made to sum to 1, and the L1 change of each iteration.
+#[derive(Clone, Debug)]
+pub struct Iterated {
+    /// One for each node.
+    pub scores: Vec<f64>,
+    /// The first iteration's first.
+    pub residuals: Vec<f64>,
+}
+
+/// Ranks a run again, by the parameters that `change` makes of its own: its ranks and tables are made anew. Of a run that a cluster has built
+/// the graphs are made first. Levels that were `iterated` by others go on from there.
+pub fn rank_run(
+    run: &Path,
+    change: impl FnOnce(Recipe) -> Result<Recipe>,
+    iterated: &BTreeMap<Level, Iterated>,
+    context: &Context,
+) -> Result<Summary> {
+    let run = RunDir::new(run);
+    let _lock = run.lock()?;
+    let mut before = Manifest::open(&run)?;
+    for name in ["run.toml", "shards.jsonl"] {
+        manifest::verify_output(&run, &before, name)?;
+    }
+    let built_with = Recipe::open(&run.recipe())?;
+    let recipe = change(built_with.clone())?;
+    let shards = manifest::read_shards(&run)?;
+    let is_there = |before: &Manifest, level| before.outputs.contains_key(&RunDir::graph(level));
+    let of_cluster = |&level: &Level| {
+        !is_there(&before, level) && before.outputs.contains_key(&RunDir::edges_table(level))
+    };
+    if recipe.level.iter().any(of_cluster) {
+        let commits = Commits::new(run.clone(), before);
+        let means = Recipe {
+            memory: recipe.memory,
+            threads: recipe.threads,
+            tmp: None,
+            ..built_with
+        };
+        work(&means, &shards, &commits, stages::build_all, context)?;
+        before = commits.manifest();
+    }
+    // Whatever can be refused is refused before the ranks that are there go away.
+    for &level in &recipe.level {
+        if !is_there(&before, level) {
+            let found = format!("the run has no {} graph yet", level.as_str());
+            return Err(Error::usage(found)
+                .at(run.root())
+                .remedy("run it to the end first"));
+        }
+        let graph = AnyGraph::open(run.output(&RunDir::graph(level)))?;
+        let options = rank::pagerank_options(&recipe, budget(&recipe));
+        rank::check_memory(&graph, &options, budget(&recipe))?;
+        if let (Some(iterated), AnyGraph::Arrays(graph)) = (iterated.get(&level), &graph) {
+            let options = PageRankOptions {
+                memory_bytes: 0, // it iterates no more
+                ..options
+            };
+            let mut ranking = Ranking::new(graph, &options)?;
+            ranking.take_up(&iterated.scores, iterated.residuals.clone())?;
+            ranking.save(&run.checkpoint(level))?;
+        }
+    }
+    let commits = manifest::rerank(&run, before, &recipe, &shards)?;
+    work(&recipe, &shards, &commits, stages::rank_all, context)
 }
 
 /// Writes `ranks.parquet` and `ranks.json` into a folder, each complete or not at all.

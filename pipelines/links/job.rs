@@ -163,6 +163,7 @@ impl Worker<'_> {
             name: RunDir::part(part.number),
             shards: part.refused,
             milliseconds: Some(spent),
+            of_cluster: false,
         }];
         for (index, file) in part.files {
             outputs.push(Finished {
@@ -170,6 +171,7 @@ impl Worker<'_> {
                 name: RunDir::links_file(index),
                 shards: vec![index],
                 milliseconds: None,
+                of_cluster: false,
             });
         }
         // What was summed up without these shards is summed up anew.

@@ -392,10 +392,10 @@ impl Worker<'_> {
 }
 
 /// Kinds of captures that are worth a word, with their counts.
-type Notes = BTreeMap<&'static str, u64>;
+pub(crate) type Notes = BTreeMap<&'static str, u64>;
 
 /// What a capture says, as a row of the table.
-fn row_of(
+pub(crate) fn row_of(
     capture: &Capture,
     tokens: &[&str],
     parse: &ParseOptions,

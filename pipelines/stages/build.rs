@@ -1,16 +1,22 @@
-//! Parts to graphs: one merge for each level, and a fold of hosts to domains.
+//! Parts to graphs: one merge for each level, and a fold of hosts to domains. Where a cluster has done this, its tables to graphs.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use crawlrank_graph::{BuilderOptions, FoldOptions, Graph, GraphBuilder, MergeOptions};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array as _, Int64Array, RecordBatch};
+use crawlrank_graph::{
+    BuilderOptions, FoldOptions, Graph, GraphBuilder, MergeOptions, OrderedNodes,
+};
 
 use super::Job;
-use crate::error::Result;
+use crate::error::{Error, Exit, Result};
 use crate::manifest;
 use crate::progress::{Progress, Show};
 use crate::recipe::Level;
 use crate::run::RunDir;
+use crate::tables::read::Table;
 
 /// Builds the graphs that are not yet committed.
 pub fn build(job: &Job) -> Result<()> {
@@ -25,9 +31,23 @@ pub fn build(job: &Job) -> Result<()> {
             .run()
             .tmp()
             .join(format!("graph-{}", level.as_str()));
-        match level {
-            Level::Domain => fold_hosts(job, &out)?,
-            _ => merge_parts(job, level, &out)?,
+        let parts = parts(job, level);
+        if level == Level::Domain {
+            fold_hosts(job, &out)?;
+        } else if !parts.is_empty() {
+            merge_parts(job, &parts, &out)?;
+        } else if has_tables(job, level) {
+            graph_of_tables(job, level, &out)?;
+            let made_anew = tables(&job.recipe.level);
+            job.commits.publish_instead(&out, &name, &made_anew)?;
+            continue;
+        } else if job.commits.manifest().is_of_cluster() {
+            let found = "a cluster has read the shards, and has not handed over its tables yet";
+            return Err(Error::usage(found)
+                .at(job.commits.run().root())
+                .remedy("submit the same job again: it goes on"));
+        } else {
+            empty_graph(job, &out)?;
         }
         job.commits.publish(&out, &name, Vec::new())?;
         report(
@@ -39,22 +59,112 @@ pub fn build(job: &Job) -> Result<()> {
     Ok(())
 }
 
-fn merge_parts(job: &Job, level: Level, out: &Path) -> Result<()> {
+/// The graphs of a level in parts.
+fn parts(job: &Job, level: Level) -> Vec<PathBuf> {
     let run = job.commits.run();
     let manifest = job.commits.manifest();
     // A part whose shards all failed has no graph.
-    let parts: Vec<PathBuf> = manifest
+    manifest
         .parts()
         .into_iter()
         .map(|part| (part, format!("{part}/graph/{}", level.as_str())))
         .filter(|(part, graph)| manifest.lists(part, &format!("{graph}/graph.json")))
         .map(|(_, graph)| run.output(&graph))
-        .collect();
-    if parts.is_empty() {
-        return empty_graph(job, out);
+        .collect()
+}
+
+/// The tables of nodes and edges of some levels.
+fn tables(levels: &[Level]) -> Vec<String> {
+    let tables = |&level: &Level| [RunDir::nodes_table(level), RunDir::edges_table(level)];
+    levels.iter().flat_map(tables).collect()
+}
+
+fn has_tables(job: &Job, level: Level) -> bool {
+    tables(&[level]).iter().all(|name| job.commits.has(name))
+}
+
+/// Makes the graph whose nodes and edges are in tables, in their order.
+fn graph_of_tables(job: &Job, level: Level, out: &Path) -> Result<()> {
+    let run = job.commits.run();
+    let manifest = job.commits.manifest();
+    for name in tables(&[level]) {
+        manifest::verify_output(run, &manifest, &name)?;
     }
+    let nodes = Table::open(&run.output(&RunDir::nodes_table(level)), job.interrupt)?;
+    let edges = Table::open(&run.output(&RunDir::edges_table(level)), job.interrupt)?;
+    let wrong = |table: &Table, column: &str| {
+        let found = format!("column `{column}` has another type, or nulls");
+        Error::new(Exit::Damaged, "E-TABLE", found).at(table.path())
+    };
+    let mut graph = OrderedNodes::new(out, false, job.recipe.edge_pages)?;
+    let name = match level {
+        Level::Page => "url",
+        _ => "host_rev",
+    };
+    nodes.for_each_batch(&[name, "pages"], &mut |batch| {
+        let names = batch
+            .column_by_name(name)
+            .and_then(|names| names.as_string_opt::<i32>());
+        let names = names
+            .filter(|names| names.null_count() == 0)
+            .ok_or_else(|| wrong(&nodes, name))?;
+        let pages = numbers(batch, "pages").ok_or_else(|| wrong(&nodes, "pages"))?;
+        for at in 0..batch.num_rows() {
+            let pages = u64::try_from(pages.value(at)).map_err(|_| wrong(&nodes, "pages"))?;
+            let name = names.value(at);
+            match level {
+                Level::Page => {
+                    let key = crawlrank_links::page_key(name).map_err(|_| wrong(&nodes, "url"))?;
+                    graph.push(key.as_bytes(), pages, 0)?;
+                }
+                _ => {
+                    graph.push(name.as_bytes(), pages, 0)?;
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let mut graph = graph.finish()?;
+    let progress = Progress::start(job.progress, "build", "edges", edges.num_rows());
+    let columns = match job.recipe.edge_pages {
+        true => &["source", "target", "pages"][..],
+        false => &["source", "target"],
+    };
+    edges.for_each_batch(columns, &mut |batch| {
+        let of = |column| numbers(batch, column).ok_or_else(|| wrong(&edges, column));
+        let (sources, targets) = (of("source")?, of("target")?);
+        let pages = job.recipe.edge_pages.then(|| of("pages")).transpose()?;
+        let number = |values: &Int64Array, at, column| {
+            u32::try_from(values.value(at)).map_err(|_| wrong(&edges, column))
+        };
+        for at in 0..batch.num_rows() {
+            let pages = pages.map_or(Ok(1), |pages| number(pages, at, "pages"))?;
+            graph.push(
+                number(sources, at, "source")?,
+                number(targets, at, "target")?,
+                pages,
+            )?;
+        }
+        progress.advance(batch.num_rows() as u64);
+        Ok(())
+    })?;
+    let memory = job.memory as usize;
+    let made = graph.finish(&job.scratch, memory, &mut |_| job.interrupt.flow());
+    job.interrupt.or_stopped(made)?;
+    Ok(())
+}
+
+/// A column of numbers without nulls.
+fn numbers<'a>(batch: &'a RecordBatch, column: &str) -> Option<&'a Int64Array> {
+    let numbers = batch
+        .column_by_name(column)?
+        .as_primitive_opt::<Int64Type>();
+    numbers.filter(|numbers| numbers.null_count() == 0)
+}
+
+fn merge_parts(job: &Job, parts: &[PathBuf], out: &Path) -> Result<()> {
     let mut edges = 0;
-    for part in &parts {
+    for part in parts {
         edges += Graph::open(part)?.num_edges();
     }
     let progress = Progress::start(job.progress, "build", "edges", edges);
@@ -62,7 +172,7 @@ fn merge_parts(job: &Job, level: Level, out: &Path) -> Result<()> {
         memory_bytes: job.memory as usize,
         ..MergeOptions::default()
     };
-    let merged = crawlrank_graph::merge(&parts, out, &job.scratch, &options, &mut |at| {
+    let merged = crawlrank_graph::merge(parts, out, &job.scratch, &options, &mut |at| {
         follow(job, &progress, at)
     });
     job.interrupt.or_stopped(merged)?;

@@ -13,9 +13,8 @@ use crawlrank_graph::{BuilderOptions, GraphBuilder, MergeOptions};
 use crawlrank_warc::Record;
 
 use super::Job;
-use super::pages::{FoundPages, MOST_IN_ORDER, MOST_OF_A_BLOCK, PageReader};
+use super::pages::{PageReader, read_pages};
 use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
-use crate::blocks::read_blocks;
 use crate::error::{self, Error, Result};
 use crate::manifest::Finished;
 use crate::memory::WorkerShare;
@@ -97,6 +96,7 @@ impl<'a> Worker<'a> {
                     name,
                     shards,
                     milliseconds: Some(spent),
+                    of_cluster: false,
                 }])?;
             } else {
                 run::remove(&part.folder)?;
@@ -176,43 +176,23 @@ impl<'a> Worker<'a> {
                 Ok((level, GraphBuilder::new(&self.job.scratch, options)?))
             })
             .collect::<Result<Vec<_>>>()?;
-        let mut found = ShardRow::default();
         let refused = |e| match self.job.interrupt.check() {
             Err(stopped) => stopped,
             Ok(()) => error::refused(&shard.path, &e),
         };
-        let mut reader = read_blocks(
+        let (found, totals) = read_pages(
             input,
-            &self.job.recipe.reader_options(),
+            self.job.recipe,
             &mut self.pages,
-            // What gives too many names is read in order, and handed over in between.
-            |reader: &mut PageReader, record, pages: &mut FoundPages| {
-                reader.read(record, pages, MOST_OF_A_BLOCK, &mut |_| false)
+            &mut self.record,
+            &mut builders,
+            &mut |fault| {
+                attempt.look_at(shard, &fault)?;
+                accounts.fault(&FaultRow::new(shard, &fault))
             },
-            |mut pages: FoundPages| pages.move_to(&mut builders, &mut found),
             refused,
         )?;
-        let mut pages = FoundPages::default();
-        loop {
-            let more = reader.read_record(&mut self.record);
-            for fault in reader.take_faults() {
-                attempt.look_at(shard, &fault)?;
-                accounts.fault(&FaultRow::new(shard, &fault))?;
-            }
-            if !more.map_err(refused)? {
-                break;
-            }
-            let mut moved = Ok(());
-            let mut hand_over = |pages: &mut FoundPages| {
-                moved = pages.move_to(&mut builders, &mut found);
-                moved.is_ok()
-            };
-            self.pages[0].read(&self.record, &mut pages, MOST_IN_ORDER, &mut hand_over);
-            moved?;
-            pages.move_to(&mut builders, &mut found)?;
-        }
-        let totals = reader.totals();
-        attempt.look_at_end(shard, totals)?;
+        attempt.look_at_end(shard, &totals)?;
         fs::create_dir_all(graphs).map_err(|e| Error::cannot_create(graphs, &e))?;
         for (level, builder) in builders {
             let out = graphs.join(level.as_str());
@@ -223,7 +203,7 @@ impl<'a> Worker<'a> {
             links: found.links,
             edges: found.edges,
             skipped: found.skipped,
-            ..ShardRow::read(shard, totals)
+            ..ShardRow::read(shard, &totals)
         })
     }
 

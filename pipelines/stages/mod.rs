@@ -3,7 +3,7 @@
 pub mod build;
 pub mod export;
 pub mod extract;
-mod pages;
+pub(crate) mod pages;
 pub mod rank;
 
 use std::path::PathBuf;
@@ -68,6 +68,13 @@ pub fn run_all(job: &Job) -> Result<Outcome> {
     commits.timed("build", || job.pool.install(|| build::build(job)))?;
     rank_and_export(job)?;
     Ok(outcome)
+}
+
+/// Makes the graphs that are not there, and reads no shard.
+pub fn build_all(job: &Job) -> Result<Outcome> {
+    job.commits
+        .timed("build", || job.pool.install(|| build::build(job)))?;
+    extract::outcome(job)
 }
 
 /// Does everything that is not yet done with graphs that are there, and reads no shard.

@@ -1,16 +1,19 @@
 //! Records to the names that nodes and edges are made of: work that threads share without knowing of one another.
 
+use std::io::Read;
+
 use crawlrank_graph::GraphBuilder;
 use crawlrank_links::{LinkFilter, Page};
-use crawlrank_warc::Record;
+use crawlrank_warc::{Fault, Record, Totals};
 
 use crate::accounts::ShardRow;
-use crate::error::Result;
+use crate::blocks::read_blocks;
+use crate::error::{Error, Result};
 use crate::links::record::{Parsed, parse_page};
 use crate::recipe::{Kind, Level, Recipe};
 
 /// Reads the pages of records, one after the other; each thread has its own.
-pub(super) struct PageReader {
+pub(crate) struct PageReader {
     page: Page,
     kind: Kind,
     filter: LinkFilter,
@@ -20,15 +23,15 @@ pub(super) struct PageReader {
 }
 
 /// Bytes that are kept of a block: many times those of one of Common Crawl's, and little beside a budget.
-pub(super) const MOST_OF_A_BLOCK: usize = if cfg!(test) { 1 << 10 } else { 2 << 20 };
+const MOST_OF_A_BLOCK: usize = if cfg!(test) { 1 << 10 } else { 2 << 20 };
 
 /// Bytes that are kept before they are handed over, where records are read in order: a page of a hundred thousand short links below a
 /// long address has a gigabyte of names.
-pub(super) const MOST_IN_ORDER: usize = if cfg!(test) { 256 } else { 4 << 20 };
+const MOST_IN_ORDER: usize = if cfg!(test) { 256 } else { 4 << 20 };
 
 /// What the pages of some records gave, in their order. Reused: [`FoundPages::move_to`] empties it.
 #[derive(Default)]
-pub(super) struct FoundPages {
+pub(crate) struct FoundPages {
     /// Pages, links, edges, and what was left out.
     counts: ShardRow,
     /// For each page and level a node with its targets.
@@ -47,9 +50,57 @@ struct FoundNode {
     num_targets: u64,
 }
 
+/// Reads the pages of a shard into the builders of their levels, by as many threads as there are `readers`; returns what was counted, and
+/// the totals of its records.
+///
+/// # Errors
+/// Those of `refused`, which is given what the reader of records says, of `on_fault`, and of the builders.
+pub(crate) fn read_pages<R: Read>(
+    input: R,
+    recipe: &Recipe,
+    readers: &mut [PageReader],
+    record: &mut Record,
+    builders: &mut [(Level, GraphBuilder)],
+    on_fault: &mut dyn FnMut(Fault) -> Result<()>,
+    refused: impl Fn(crawlrank_warc::Error) -> Error,
+) -> Result<(ShardRow, Totals)> {
+    let mut found = ShardRow::default();
+    let mut reader = read_blocks(
+        input,
+        &recipe.reader_options(),
+        readers,
+        // What gives too many names is read in order, and handed over in between.
+        |reader: &mut PageReader, record, pages: &mut FoundPages| {
+            reader.read(record, pages, MOST_OF_A_BLOCK, &mut |_| false)
+        },
+        |mut pages: FoundPages| pages.move_to(builders, &mut found),
+        &refused,
+    )?;
+    let mut pages = FoundPages::default();
+    loop {
+        let more = reader.read_record(record);
+        reader
+            .take_faults()
+            .into_iter()
+            .try_for_each(&mut *on_fault)?;
+        if !more.map_err(&refused)? {
+            break;
+        }
+        let mut moved = Ok(());
+        let mut hand_over = |pages: &mut FoundPages| {
+            moved = pages.move_to(builders, &mut found);
+            moved.is_ok()
+        };
+        readers[0].read(record, &mut pages, MOST_IN_ORDER, &mut hand_over);
+        moved?;
+        pages.move_to(builders, &mut found)?;
+    }
+    Ok((found, reader.totals().clone()))
+}
+
 impl PageReader {
     /// Reads what `recipe` asks for.
-    pub(super) fn new(recipe: &Recipe, levels: &[Level]) -> Result<Self> {
+    pub(crate) fn new(recipe: &Recipe, levels: &[Level]) -> Result<Self> {
         Ok(PageReader {
             page: Page::new(recipe.link_options()),
             kind: recipe.kind,
@@ -61,7 +112,7 @@ impl PageReader {
 
     /// Adds the page that the record holds, if any. When names come to `most_bytes`, `hand_over` takes what was found so far;
     /// false when it does not want to.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         record: &Record,
         found: &mut FoundPages,
@@ -154,7 +205,7 @@ impl FoundPages {
     }
 
     /// Hands all over to the graphs and the account of a shard.
-    pub(super) fn move_to(
+    pub(crate) fn move_to(
         &mut self,
         builders: &mut [(Level, GraphBuilder)],
         row: &mut ShardRow,

@@ -18,6 +18,7 @@ use crate::escape::shown_path;
 use crate::interrupt::Interrupt;
 use crate::manifest::Manifest;
 use crate::progress::{Progress, Show};
+use crate::recipe::Recipe;
 use crate::run::RunDir;
 
 /// What a ranking is told.
@@ -257,13 +258,7 @@ pub fn rank(job: &Job) -> Result<()> {
         }
         let graph = AnyGraph::open(run.output(&RunDir::graph(level)))?;
         let options = Options {
-            pagerank: PageRankOptions {
-                damping: job.recipe.damping,
-                tolerance: job.recipe.tolerance,
-                max_iterations: job.recipe.max_iterations as usize,
-                memory_bytes: job.memory,
-                ..PageRankOptions::default()
-            },
+            pagerank: pagerank_options(job.recipe, job.memory),
             harmonic: harmonic.clone(),
             reachable: false,
             components: false,
@@ -277,6 +272,17 @@ pub fn rank(job: &Job) -> Result<()> {
         options.checkpoint.remove()?;
     }
     Ok(())
+}
+
+/// The PageRank of a run.
+pub fn pagerank_options(recipe: &Recipe, memory_bytes: u64) -> PageRankOptions {
+    PageRankOptions {
+        damping: recipe.damping,
+        tolerance: recipe.tolerance,
+        max_iterations: recipe.max_iterations as usize,
+        memory_bytes,
+        ..PageRankOptions::default()
+    }
 }
 
 /// Refuses a budget that the vectors of PageRank exceed; positions come when they are gone, and take less.

@@ -121,6 +121,18 @@ impl Table {
         &self.path
     }
 
+    /// Calls `each` with all rows, some at a time, as batches of these columns in the order of the table.
+    pub fn for_each_batch(
+        &self,
+        columns: &[&str],
+        each: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        self.visit(columns, None, &mut |_, batch, place| match place {
+            0 => each(batch),
+            _ => Ok(()),
+        })
+    }
+
     /// Returns whole rows by their numbers, in the order that is asked for.
     pub fn fetch(&self, rows: &[u64]) -> Result<Vec<Vec<Value>>> {
         let columns: Vec<&str> = self.columns.iter().map(String::as_str).collect();

@@ -207,37 +207,42 @@ impl RobotsWriter {
     fn write_waiting(&mut self) -> Result<()> {
         let rows = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
-        let words = |of: fn(&RobotsRow) -> &str| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(rows.iter().map(of)))
-        };
-        let maybe = |of: fn(&RobotsRow) -> Option<&str>| -> ArrayRef {
-            Arc::new(StringArray::from_iter(rows.iter().map(of)))
-        };
-        let number = |of: fn(&RobotsRow) -> u64| -> ArrayRef {
-            Arc::new(Int64Array::from_iter_values(
-                rows.iter().map(|row| of(row) as i64),
-            ))
-        };
-        let times = TimestampMillisecondArray::from_iter(rows.iter().map(|row| row.fetched_at));
-        let delays = rows
-            .iter()
-            .map(|row| row.crawl_delay.map(|delay| delay.as_secs_f64()));
-        self.table.write(vec![
-            words(|row| &row.host),
-            words(|row| &row.url),
-            Arc::new(times.with_timezone("UTC")),
-            number(|row| row.status.into()),
-            number(|row| row.bytes),
-            maybe(|row| row.access.map(AccessKind::as_str)),
-            number(|row| row.groups),
-            number(|row| row.rules),
-            Arc::new(Float64Array::from_iter(delays)),
-            sitemaps_array(&rows),
-            agents_array(&self.agents, &rows)?,
-            maybe(|row| row.content_signal.as_deref()),
-            maybe(|row| row.content_usage.as_deref()),
-        ])
+        self.table.write(robots_arrays(&self.agents, &rows)?)
     }
+}
+
+/// The columns of rows of the table.
+pub fn robots_arrays(agents: &[String], rows: &[RobotsRow]) -> Result<Vec<ArrayRef>> {
+    let words = |of: fn(&RobotsRow) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rows.iter().map(of)))
+    };
+    let maybe = |of: fn(&RobotsRow) -> Option<&str>| -> ArrayRef {
+        Arc::new(StringArray::from_iter(rows.iter().map(of)))
+    };
+    let number = |of: fn(&RobotsRow) -> u64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(
+            rows.iter().map(|row| of(row) as i64),
+        ))
+    };
+    let times = TimestampMillisecondArray::from_iter(rows.iter().map(|row| row.fetched_at));
+    let delays = rows
+        .iter()
+        .map(|row| row.crawl_delay.map(|delay| delay.as_secs_f64()));
+    Ok(vec![
+        words(|row| &row.host),
+        words(|row| &row.url),
+        Arc::new(times.with_timezone("UTC")),
+        number(|row| row.status.into()),
+        number(|row| row.bytes),
+        maybe(|row| row.access.map(AccessKind::as_str)),
+        number(|row| row.groups),
+        number(|row| row.rules),
+        Arc::new(Float64Array::from_iter(delays)),
+        sitemaps_array(rows),
+        agents_array(agents, rows)?,
+        maybe(|row| row.content_signal.as_deref()),
+        maybe(|row| row.content_usage.as_deref()),
+    ])
 }
 
 fn sitemaps_array(rows: &[RobotsRow]) -> ArrayRef {

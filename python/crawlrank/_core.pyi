@@ -4,7 +4,7 @@ import builtins
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar, final, overload
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar, final, overload
 
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
@@ -24,6 +24,8 @@ _Arrow: TypeAlias = _ArrowStream | _ArrowArray
 __all__ = [
     "Access",
     "Beaten",
+    "ClusterBlock",
+    "ClusterRows",
     "Column",
     "Decision",
     "Fault",
@@ -43,6 +45,16 @@ __all__ = [
     "VisitTime",
     "Warning",
     "__version__",
+    "cluster_begin",
+    "cluster_hosts",
+    "cluster_is_built",
+    "cluster_pages",
+    "cluster_pieces",
+    "cluster_plan",
+    "cluster_publish",
+    "cluster_rank",
+    "cluster_recipe",
+    "cluster_write_degrees",
     "links",
     "main",
     "open",
@@ -748,3 +760,118 @@ class Access:
         with every page, which gives 0."""
     def allowed(self, agent: str, url: _Text) -> bool:
         """Whether an agent may fetch a URL of the site. Its robots.txt may always be fetched."""
+
+# What `crawlrank.spark` stands on.
+
+def cluster_begin(
+    out: str | PathLike[str],
+    recipe: str,
+    shards: Sequence[str],
+    accounts: str | PathLike[str],
+    faults: str | PathLike[str],
+) -> None:
+    """Begins a run with the accounts of its shards."""
+
+def cluster_hosts(hosts: _Arrow, private_suffixes: bool) -> tuple[Column, Column, Column]:
+    """Of a column of reversed host names the names as people write them, the registered domains, reversed,
+    and these as people write them. A name without a domain stands for itself.
+    """
+
+def cluster_is_built(out: str | PathLike[str], recipe: str, shards: Sequence[str]) -> bool:
+    """Whether `out` has the graphs of these shards already."""
+
+def cluster_pages(pages: _Arrow) -> tuple[Column, Column]:
+    """The addresses and the reversed hosts of a column of names of pages."""
+
+def cluster_pieces(path: str | PathLike[str], piece_bytes: int) -> list[int]:
+    """Where the pieces of a shard on this machine begin that are read by several workers."""
+
+def cluster_plan(
+    inputs: Sequence[str], elsewhere: Sequence[tuple[str, int]], arguments: Sequence[str]
+) -> tuple[str, list[str]]:
+    """Finds shards for a cluster: returns the recipe that `arguments`, flags of the command `run`, come to,
+    and the shards, as JSON.
+
+    `inputs`: files, folders, patterns and lists on this machine. `elsewhere`: addresses and lengths of
+    shards that only the cluster reads.
+    """
+
+def cluster_publish(out: str | PathLike[str], tables: Sequence[tuple[str | PathLike[str], str]]) -> None:
+    """Moves tables into a run: pairs of a file or folder and its name there."""
+
+def cluster_rank(
+    out: str | PathLike[str],
+    arguments: Sequence[str],
+    iterated: dict[str, tuple[list[tuple[Path, int]], list[float]]],
+    progress: bool,
+) -> str | None:
+    """Does what the command `rank` does with a run. `arguments` are its flags; `iterated` has for each level
+    that a cluster has ranked the files of its scores, in order, with the first node of each, the number of
+    nodes, and the L1 change of each iteration.
+    """
+
+def cluster_recipe(out: str | PathLike[str]) -> str:
+    """The recipe of a run, as JSON."""
+
+def cluster_write_degrees(path: str | PathLike[str], table: _ArrowStream) -> None:
+    """Writes a column of whole numbers as a file of `uint32`, which blocks read."""
+
+@final
+class ClusterBlock:
+    """Consecutive nodes with their incoming edges, for ranking in blocks. Vectors are in files of NumPy's
+    format.
+    """
+
+    ALIGNMENT: ClassVar[int]
+
+    def __new__(cls, path: str | PathLike[str], start: int, end: int) -> ClusterBlock: ...
+    @staticmethod
+    def write(
+        path: str | PathLike[str],
+        degrees: Sequence[tuple[Path, int]],
+        start: int,
+        end: int,
+        edges: _ArrowStream,
+    ) -> None:
+        """Writes the block of the nodes from `start` to before `end`. `degrees`: files of the out-degrees of
+        all nodes, in order, each with its length; `edges`: a table of sources and targets, by target, then
+        source.
+        """
+    def start(
+        self, scores: str | PathLike[str], contributions: str | PathLike[str]
+    ) -> tuple[int, list[float], list[float]]:
+        """Writes the scores that a ranking begins with, and what flows from them; returns the number of
+        contributions, and of each bin the change and the score on dangling nodes.
+        """
+    def step(
+        self,
+        all_contributions: Sequence[tuple[Path, int]],
+        dangling: float,
+        from_scores: tuple[Path, int],
+        damping: float,
+        scores: str | PathLike[str],
+        contributions: str | PathLike[str],
+    ) -> tuple[int, list[float], list[float]]:
+        """Does an iteration: reads the block's scores, of `from_scores`, and all contributions, of files with
+        their lengths in order.
+        """
+
+@final
+class ClusterRows:
+    """The rows of a piece of a shard, for one stream."""
+
+    def __new__(
+        cls,
+        kind: str,
+        recipe: str,
+        shard: str,
+        start: int,
+        end: int,
+        source: object | None,
+        tmp: str | PathLike[str],
+        memory_bytes: int,
+        blocks: bool,
+        agents: str | None,
+    ) -> ClusterRows: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Exports the rows as an Arrow stream, once."""

@@ -10,6 +10,7 @@ from crawlrank import _core
 TYPE_CHECKING = False  # that of `typing`, without its import
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
 _FLAGS = ("edge_pages", "private_suffixes", "no_harmonic", "strict", "all")
 _PATHS = ("out", "recipe", "tmp")
@@ -103,16 +104,7 @@ def run(
             on. Other threads of Python run all the while.
     """
     options = {name: value for name, value in locals().items() if name not in ("inputs", "progress")}
-    arguments = []
-    for name, value in options.items():
-        flag = "--" + name.replace("_", "-")
-        if name in _FLAGS:
-            arguments += [flag] if value else []
-        elif name in _PATHS:
-            arguments += [] if value is None else [f"{flag}={fspath(value)}"]
-        elif value is not None:
-            several = not isinstance(value, (str, int, float, PathLike))
-            arguments.append(f"{flag}={','.join(value) if several else value}")
+    arguments = arguments_of(**options)
     if any(isinstance(path, (list, tuple)) for path in inputs):
         raise TypeError("`inputs` holds a list, expected paths one by one: run(*paths, out=…)")
     arguments += ["--", *(fspath(path) for path in inputs)]
@@ -126,6 +118,21 @@ def run(
                 line.clear()
         progress = True
     return _core.run(arguments, progress)
+
+
+def arguments_of(**options: Any) -> list[str]:  # noqa: ANN401
+    """The flags of the command that say what the arguments of a function do."""
+    arguments = []
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        if name in _FLAGS:
+            arguments += [flag] if value else []
+        elif name in _PATHS:
+            arguments += [] if value is None else [f"{flag}={fspath(value)}"]
+        elif value is not None:
+            several = not isinstance(value, (str, int, float, PathLike))
+            arguments.append(f"{flag}={','.join(value) if several else value}")
+    return arguments
 
 
 class _Line:

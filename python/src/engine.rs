@@ -65,7 +65,7 @@ pub(crate) fn run(
     open(py, out)
 }
 
-fn parse(arguments: Vec<OsString>) -> Result<Job> {
+pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Job> {
     let program = ["crawlrank", "run"].map(OsString::from);
     let cli = Cli::try_parse_from(program.into_iter().chain(arguments)).map_err(|refusal| {
         // What is missing, or what is possible, stands on lines of their own; then come hints for a command line.

@@ -1,6 +1,7 @@
 //! The Python module `crawlrank._core`: opens runs and shards, converts types, adds no logic.
 
 mod arrow;
+mod cluster;
 mod engine;
 mod error;
 mod graph;
@@ -39,6 +40,12 @@ mod _core {
 
     #[pymodule_export]
     use super::arrow::Column;
+    #[pymodule_export]
+    use super::cluster::{
+        ClusterBlock, ClusterRows, cluster_begin, cluster_hosts, cluster_is_built, cluster_pages,
+        cluster_pieces, cluster_plan, cluster_publish, cluster_rank, cluster_recipe,
+        cluster_write_degrees,
+    };
     #[pymodule_export]
     use super::engine::run;
     #[pymodule_export]

@@ -107,7 +107,7 @@ pub(crate) fn url_reverse(hosts: &Bound<'_, PyAny>) -> PyResult<Column> {
 }
 
 /// Makes a column of text of another, on all threads. `make` writes what a value becomes; where it says no, there is null.
-fn map(
+pub(crate) fn map(
     column: &Bound<'_, PyAny>,
     name: &'static str,
     make: impl Fn(&[u8], &mut String) -> bool + Sync + Send,

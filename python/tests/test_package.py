@@ -66,7 +66,11 @@ def test_submodules_wait_until_they_are_used() -> None:
 
 
 def test_stubs_agree_with_the_module(tmp_path: Path) -> None:
-    done = python("-m", "mypy.stubtest", "crawlrank", cwd=tmp_path)
+    # `crawlrank.spark` is plain Python, for those who have Spark.
+    (tmp_path / "mypy.ini").write_text("[mypy]\nignore_missing_imports = true\n")
+    (tmp_path / "allowed").write_text("crawlrank\\.spark.*\n")
+    flags = ("--mypy-config-file", "mypy.ini", "--allowlist", "allowed", "--ignore-unused-allowlist")
+    done = python("-m", "mypy.stubtest", "crawlrank", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -28,6 +28,7 @@ mod merge_stream;
 mod named_edges;
 mod names;
 mod numbered;
+mod ordered;
 mod paged_ids;
 mod pagerank;
 mod parts;
@@ -68,13 +69,14 @@ pub use merge_stream::merge_as;
 pub use named_edges::NamedEdges;
 pub use names::{MAX_NAME_BYTES, Names};
 pub use numbered::{NumberedGraphBuilder, NumberedNodes};
+pub use ordered::{OrderedGraphBuilder, OrderedNodes};
 pub use paged_ids::PagedIdGraphBuilder;
 pub use pagerank::{
     Dangling, Iteration, PageRank, PageRankOptions, Ranking, pagerank, pagerank_memory_bytes,
 };
 pub use positions::positions;
 pub use sorter::Start;
-pub use stream::{EdgeList, EdgePart, RankedEdges, RankingStream};
+pub use stream::{BlockScores, EdgeList, EdgePart, RankedEdges, RankingBlock, RankingStream};
 pub use stream_builder::StreamGraphBuilder;
 pub use stream_graph::{AnyGraph, NodeDegrees, StreamGraph};
 pub use transpose::transpose;

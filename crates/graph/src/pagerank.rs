@@ -118,6 +118,31 @@ pub struct PageRank {
     pub converged: bool,
 }
 
+impl PageRank {
+    /// Takes the scores after the last iteration, which are made to sum to 1, and the L1 change of each.
+    pub(crate) fn of(mut scores: Vec<f64>, residuals: Vec<f64>, options: &PageRankOptions) -> Self {
+        let converged = has_converged(scores.len(), &residuals, options);
+        if options.keeps_sum() {
+            normalize(&mut scores);
+        }
+        let residual = residuals.last().copied().unwrap_or(0.0);
+        PageRank {
+            converged,
+            iterations: residuals.len(),
+            residual,
+            error_bound: residual * options.damping / (1.0 - options.damping),
+            residuals,
+            scores,
+        }
+    }
+}
+
+/// Whether there is nothing left to iterate.
+fn has_converged(num_nodes: usize, residuals: &[f64], options: &PageRankOptions) -> bool {
+    let reached = |&residual: &f64| residual < options.tolerance;
+    num_nodes == 0 || residuals.last().is_some_and(reached)
+}
+
 /// Returns the bytes of memory that [`pagerank`] needs at least for a graph of that many nodes, of which so many
 /// have outgoing edges, besides some 30 MB per thread; with more it keeps edges in memory.
 pub fn pagerank_memory_bytes(num_nodes: u64, num_sources: u64, options: &PageRankOptions) -> u64 {
@@ -232,6 +257,26 @@ impl<'a> Ranking<'a> {
         }
     }
 
+    /// Goes on from what others have iterated, on [blocks](crate::RankingBlock) for instance: their scores, which were not made
+    /// to sum to 1, and the L1 change of each iteration.
+    ///
+    /// # Errors
+    /// [`Error::Option`] when there is not one score for each node, or more iterations than are allowed.
+    pub fn take_up(&mut self, scores: &[f64], residuals: Vec<f64>) -> Result<(), Error> {
+        let (n, most) = (self.scores.len(), self.options.max_iterations);
+        if scores.len() != n || residuals.len() > most {
+            return Err(Error::Option {
+                option: "scores",
+                expected: format!("those of {n} nodes after at most {most} iterations"),
+                found: format!("{} after {}", scores.len(), residuals.len()),
+            });
+        }
+        self.start();
+        self.scores.copy_from_slice(scores);
+        self.residuals = residuals;
+        Ok(())
+    }
+
     /// Does one iteration; returns `None` when there is none to do, since it has converged or the iterations
     /// are used up.
     ///
@@ -265,28 +310,14 @@ impl<'a> Ranking<'a> {
     }
 
     /// Returns what was reached, converged or not.
-    pub fn finish(mut self) -> PageRank {
-        let converged = self.converged();
-        if self.options.keeps_sum() {
-            normalize(&mut self.scores);
-        }
+    pub fn finish(self) -> PageRank {
         // What others hold makes room for the copy.
         drop((self.kernel, self.extrapolation));
-        let scores = self.scores.to_vec();
-        let residual = self.residuals.last().copied().unwrap_or(0.0);
-        PageRank {
-            converged,
-            iterations: self.residuals.len(),
-            residual,
-            error_bound: residual * self.options.damping / (1.0 - self.options.damping),
-            residuals: self.residuals,
-            scores,
-        }
+        PageRank::of(self.scores.to_vec(), self.residuals, self.options)
     }
 
     fn converged(&self) -> bool {
-        let reached = |&residual: &f64| residual < self.options.tolerance;
-        self.scores.is_empty() || self.residuals.last().is_some_and(reached)
+        has_converged(self.scores.len(), &self.residuals, self.options)
     }
 
     /// How many iterations are left if the residual goes on falling as it did over the last [`RATE_OVER`].
@@ -373,7 +404,7 @@ enum Preference<'a> {
 }
 
 impl<'a> Jump<'a> {
-    fn new(options: &'a PageRankOptions, n: usize) -> Self {
+    pub(crate) fn new(options: &'a PageRankOptions, n: usize) -> Self {
         Jump {
             damping: options.damping,
             dangling: options.dangling,

@@ -276,6 +276,11 @@ impl NamesWriter {
         })
     }
 
+    /// Whether there is no name yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.offsets.len() == 1
+    }
+
     /// Takes the next name and returns its id.
     pub(crate) fn push(&mut self, name: &[u8]) -> Result<u32, Error> {
         let id = self.offsets.len() - 1;

@@ -10,12 +10,13 @@ use super::scores::{
     split_front, write_running_sums,
 };
 use super::strip::Strip;
-use super::visit::{Task, tasks};
+use super::visit::{Task, tasks_of_bins};
 use super::{BIN_NODES, num_bins};
 use crate::Error;
 use crate::memory::Memory;
 use crate::pagerank::{Jump, Kernel};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// Workers beside those that the processors keep busy: each waits for the disk at times.
@@ -25,7 +26,7 @@ const EXTRA_WORKERS: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Direct {
     file: StreamFile,
-    nodes: Nodes,
+    pub(super) nodes: Nodes,
     tasks: Vec<Task>,
     flows: Flows,
     /// Those of the iteration being made.
@@ -36,8 +37,8 @@ pub(crate) struct Direct {
 
 /// What flows along edges.
 #[derive(Debug)]
-struct Flows {
-    contributions: Memory<f64>,
+pub(super) struct Flows {
+    pub(super) contributions: Memory<f64>,
     /// Running sums of each partition's contributions, a value more than these; empty without runs.
     running: Memory<f64>,
 }
@@ -52,38 +53,64 @@ struct Own<'a> {
 
 /// What changed in a bin.
 #[derive(Debug, Clone, Copy, Default)]
-struct BinChange {
+pub(super) struct BinChange {
     /// L1.
-    change: f64,
+    pub(super) change: f64,
     /// Score on dangling nodes.
-    dangling: f64,
+    pub(super) dangling: f64,
 }
 
 impl Direct {
     /// Takes an opened stream; reads nothing but degrees.
     pub(crate) fn new(file: StreamFile) -> Result<Self, Error> {
-        let nodes = Nodes::new(&file.degrees()?);
-        let tasks = tasks(&file);
-        let runs = file.superblock.totals.runs > 0;
-        let flows = || -> Result<Flows, Error> {
-            let num_running = match runs {
-                true => nodes.sources.len() + num_bins(nodes.len()),
-                false => 0,
-            };
-            Ok(Flows {
-                contributions: Memory::zeros(nodes.sources.len(), "a ranking")?,
-                running: Memory::zeros(num_running, "a ranking")?,
-            })
-        };
+        let bins = 0..num_bins(file.num_nodes());
+        let degrees = file.degrees()?;
+        Self::of_bins(file, &degrees, bins)
+    }
+
+    /// As [`new`](Self::new), for a stream that has edges to the nodes of these bins alone: what flows from these is made.
+    pub(super) fn of_bins(
+        file: StreamFile,
+        degrees: &[u32],
+        bins: Range<usize>,
+    ) -> Result<Self, Error> {
+        let nodes = Nodes::new(degrees);
+        let with_runs = file.superblock.totals.runs > 0;
+        let all = 0..num_bins(nodes.len());
         Ok(Direct {
-            flows: flows()?,
-            next: flows()?,
+            flows: Flows::new(&nodes, all, with_runs)?,
+            next: Flows::new(&nodes, bins.clone(), with_runs)?,
+            tasks: tasks_of_bins(&file, bins),
             file,
             nodes,
-            tasks,
             dangling: 0.0,
             hands: Mutex::default(),
         })
+    }
+
+    /// Makes new scores of the bins' old ones and of the contributions of all sources, `dangling` being the score on
+    /// dangling nodes; `next` takes what flows from them then.
+    pub(super) fn step(
+        &mut self,
+        contributions: &[f64],
+        dangling: f64,
+        scores: &mut [f64],
+        jump: &Jump<'_>,
+    ) -> Result<(&Flows, Vec<BinChange>), Error> {
+        self.flows.contributions.copy_from_slice(contributions);
+        self.dangling = dangling;
+        if !self.flows.running.is_empty() {
+            let mut running = &mut self.flows.running[..];
+            for bin in 0..num_bins(self.nodes.len()) {
+                let of_bin = &contributions[self.nodes.sources.of_bin(bin)];
+                write_running_sums(of_bin, split_front(&mut running, of_bin.len() + 1));
+            }
+        }
+        let mut changes = vec![BinChange::default(); num_bins(scores.len())];
+        let mut next = std::mem::replace(&mut self.next, Flows::none());
+        let result = self.iterate_into(scores, jump, &mut next, &mut changes);
+        self.next = next;
+        result.map(|()| (&self.next, changes))
     }
 
     /// Does a task: the new scores of its bins, and their flows.
@@ -310,6 +337,20 @@ impl Direct {
 }
 
 impl Flows {
+    /// Of the sources of some bins.
+    fn new(nodes: &Nodes, bins: Range<usize>, with_runs: bool) -> Result<Self, Error> {
+        let of_bins = bins.clone().map(|bin| nodes.sources.of_bin(bin).len());
+        let num_sources: usize = of_bins.sum();
+        let num_running = match with_runs {
+            true => num_sources + bins.len(),
+            false => 0,
+        };
+        Ok(Flows {
+            contributions: Memory::zeros(num_sources, "a ranking")?,
+            running: Memory::zeros(num_running, "a ranking")?,
+        })
+    }
+
     fn none() -> Self {
         Flows {
             contributions: Memory::empty(),

@@ -525,6 +525,15 @@ impl StreamFile {
 
     /// Reads the out-degrees of all nodes.
     pub(crate) fn degrees(&self) -> Result<Vec<u32>, Error> {
+        self.read_degrees(|edges| edges == self.superblock.num_edges)
+    }
+
+    /// As [`degrees`](Self::degrees), for a stream of which the edges are only some of those that were counted.
+    pub(crate) fn degrees_of_block(&self) -> Result<Vec<u32>, Error> {
+        self.read_degrees(|edges| edges >= self.superblock.num_edges)
+    }
+
+    fn read_degrees(&self, adds_up: impl Fn(u64) -> bool) -> Result<Vec<u32>, Error> {
         let first = self.superblock.num_strip_segments as usize;
         let parts: Vec<Vec<u32>> = (first..self.segments.len())
             .into_par_iter()
@@ -551,7 +560,7 @@ impl StreamFile {
         let degrees = parts.concat();
         let edges: u64 = degrees.par_iter().map(|&degree| u64::from(degree)).sum();
         let sources = degrees.par_iter().filter(|&&degree| degree > 0).count() as u64;
-        match (edges, sources) == (self.superblock.num_edges, self.superblock.num_sources) {
+        match adds_up(edges) && sources == self.superblock.num_sources {
             true => Ok(degrees),
             false => Err(Error::corrupt(
                 &self.path,

@@ -18,6 +18,7 @@
 //! sum is four sums of singles (the i-th goes to sum i mod 4), added as (0 + 2) + (1 + 3), and then the
 //! runs. Sums over nodes: four within a bin in the same way, then the bins, ascending.
 
+mod block;
 mod build;
 mod codec;
 mod direct;
@@ -38,6 +39,7 @@ use crate::manifest::MAX_NODES;
 use crate::merge::{Progress, Tick};
 use crate::pagerank::Kernel;
 use crate::writer::check_num_nodes;
+pub use block::{BlockScores, RankingBlock};
 use build::{Incoming, Workbench};
 use direct::Direct;
 pub use edges::{EdgeList, EdgePart, RankedEdges};

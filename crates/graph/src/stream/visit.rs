@@ -19,7 +19,11 @@ pub(crate) struct Task {
 /// Cuts a stream into tasks, in the order of the file. Each bin belongs to one, so that what belongs to the bin's
 /// nodes can be written by that task alone.
 pub(crate) fn tasks(file: &StreamFile) -> Vec<Task> {
-    let num_bins = num_bins(file.num_nodes());
+    tasks_of_bins(file, 0..num_bins(file.num_nodes()))
+}
+
+/// As [`tasks`], for a stream that has edges to the nodes of these bins alone.
+pub(crate) fn tasks_of_bins(file: &StreamFile, bins: Range<usize>) -> Vec<Task> {
     let segments = file.strip_segments();
     let mut tasks: Vec<Task> = Vec::new();
     for (number, segment) in segments.iter().enumerate() {
@@ -30,7 +34,7 @@ pub(crate) fn tasks(file: &StreamFile) -> Vec<Task> {
                 task.bins.end = end;
             }
             last => {
-                let start = last.map_or(0, |task| task.bins.end);
+                let start = last.map_or(bins.start, |task| task.bins.end);
                 tasks.push(Task {
                     segments: number..number + 1,
                     bins: start..end,
@@ -39,10 +43,10 @@ pub(crate) fn tasks(file: &StreamFile) -> Vec<Task> {
         }
     }
     match tasks.last_mut() {
-        Some(task) => task.bins.end = num_bins,
+        Some(task) => task.bins.end = bins.end,
         None => tasks.push(Task {
             segments: 0..0,
-            bins: 0..num_bins,
+            bins,
         }),
     }
     tasks

@@ -1,5 +1,6 @@
 //! Tests that need a whole graph: laws, damage, ranks, reference answers.
 
+mod blocks;
 mod checkpoints;
 mod components;
 mod damage;
@@ -7,6 +8,7 @@ mod edges;
 mod harmonic;
 mod laws;
 mod named;
+mod ordered;
 mod ranks;
 mod reference;
 mod resume;
