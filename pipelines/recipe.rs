@@ -442,6 +442,10 @@ impl Recipe {
             unreachable!("a struct is an object")
         };
         map.retain(|name, _| !NOT_SHAPING.contains(&name.as_str()));
+        // It came later: runs that were begun before it go on.
+        if self.max_html == Recipe::default().max_html {
+            map.remove("max_html");
+        }
         Shaping(map)
     }
 }

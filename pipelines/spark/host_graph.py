@@ -28,6 +28,7 @@ READING = (
     "base-url",
     "max-record",
     "max-header",
+    "max-html",
     "max-links",
     "max-url",
     "max-window",
