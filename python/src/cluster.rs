@@ -33,6 +33,7 @@ use crate::arrow::{Arrays, Column, open};
 use crate::engine;
 use crate::error::raised;
 use crate::interrupt::interruptible;
+use crate::run::parse_level;
 use crate::table::{batches, export};
 use crate::url;
 
@@ -326,10 +327,7 @@ pub(crate) fn cluster_rank(
         };
         let mut of_levels = BTreeMap::new();
         for (level, (files, residuals)) in iterated {
-            let level = [Level::Host, Level::Domain, Level::Page]
-                .into_iter()
-                .find(|known| known.as_str() == level);
-            let level = level.ok_or_else(|| Error::internal("no such level"))?;
+            let level = parse_level(&level)?;
             let scores = columns::<f64>(&files)?;
             of_levels.insert(level, Iterated { scores, residuals });
         }

@@ -265,7 +265,7 @@ impl Run {
     }
 }
 
-fn parse_level(level: &str) -> Result<Level> {
+pub(crate) fn parse_level(level: &str) -> Result<Level> {
     [Level::Host, Level::Domain, Level::Page]
         .into_iter()
         .find(|known| known.as_str() == level)
