@@ -100,7 +100,7 @@ pub fn begin(out: &Path, recipe: &Recipe, shards: &[Shard], told: Told<'_>) -> R
                 .remedy("finish it by `crawlrank run`, or give another `out`"),
         );
     }
-    if commits.manifest().parts().is_empty() {
+    if listed.parts().is_empty() {
         let folder = run.tmp().join("part-00000");
         write_part(&folder, accounts, told.faults)?;
         commits.publish_all(vec![Finished {

@@ -806,8 +806,8 @@ def cluster_rank(
     progress: bool,
 ) -> str | None:
     """Does what the command `rank` does with a run. `arguments` are its flags; `iterated` has for each level
-    that a cluster has ranked the files of its scores, in order, with the first node of each, the number of
-    nodes, and the L1 change of each iteration.
+    that a cluster has ranked the files of its scores, in order, each with its
+    length, and the L1 change of each iteration.
     """
 
 def cluster_recipe(out: str | PathLike[str]) -> str:

@@ -303,7 +303,7 @@ pub(crate) fn cluster_publish(
 type Files = Vec<(PathBuf, u64)>;
 
 /// Does what the command `rank` does with a run. `arguments` are its flags; `iterated` has for each level that a cluster has ranked the
-/// files of its scores, in order, with the first node of each, the number of nodes, and the L1 change of each iteration.
+/// files of its scores, in order, each with its length, and the L1 change of each iteration.
 #[pyfunction]
 pub(crate) fn cluster_rank(
     py: Python<'_>,
