@@ -314,6 +314,12 @@ impl Commits {
         others.iter().try_for_each(|other| self.run.remove(other))
     }
 
+    /// Removes what a killed run left, scratch and outputs that are not listed, and makes an empty folder for scratch.
+    pub fn clean(&self) -> Result<()> {
+        let listed = self.manifest();
+        self.run.clean(|name| listed.outputs.contains_key(name))
+    }
+
     /// Takes outputs whose names begin so off the list, and then away: they are to be made anew. The table of a survey
     /// stays: it was made of other shards.
     pub fn forget(&self, beginnings: &[&str]) -> Result<()> {
@@ -462,8 +468,7 @@ pub fn begin(
     }
     let commits = Commits::new(run.clone(), manifest.unwrap_or(planned));
     commits.commit(|manifest| keep_present(run, manifest))?;
-    let listed = commits.manifest();
-    run.clean(|name| listed.outputs.contains_key(name))?;
+    commits.clean()?;
     write_plan(&commits, shards, recipe_toml)?;
     Ok(commits)
 }
@@ -492,8 +497,7 @@ pub fn rerank(
         (manifest.shaping, manifest.run_id) = (shaping, run_id);
         keep_present(run, manifest);
     })?;
-    let listed = commits.manifest();
-    run.clean(|name| listed.outputs.contains_key(name))?;
+    commits.clean()?;
     write_plan(&commits, shards, &recipe.to_toml())?;
     Ok(commits)
 }

@@ -216,11 +216,12 @@ mod tests {
     use crate::cli::{Context, OutputFormat};
     use crate::cluster::rows::{Piece, RowKind, Rows};
     use crate::commands::rank::rank_run;
-    use crate::commands::run::execute;
+    use crate::commands::run::{execute, work};
     use crate::interrupt::Interrupt;
     use crate::progress::Show;
     use crate::recipe::{Allowance, Level, Size};
     use crate::shard::{self, FindOptions};
+    use crate::stages;
     use crate::synth::{self, SynthOptions};
     use arrow_array::cast::AsArray as _;
     use arrow_array::types::Int64Type;
@@ -351,6 +352,32 @@ mod tests {
         writer.close().unwrap();
     }
 
+    /// Hands the tables of hosts over.
+    fn publish_hosts(out: &Path, nodes: &Path, edges: &Path) {
+        let (nodes_name, edges_name) = (
+            RunDir::nodes_table(Level::Host),
+            RunDir::edges_table(Level::Host),
+        );
+        publish(out, &[(nodes, &nodes_name), (edges, &edges_name)]).unwrap();
+    }
+
+    /// All outputs of a run are those of another one, but for times.
+    fn assert_same(made: &Path, expected: &Path) {
+        let (run, other) = (RunDir::new(made), RunDir::new(expected));
+        let (made, expected) = (
+            Manifest::open(&run).unwrap(),
+            Manifest::open(&other).unwrap(),
+        );
+        assert_eq!(made.run_id, expected.run_id);
+        for (name, output) in &expected.outputs {
+            let is_time = name.starts_with("ranks/") || name.starts_with("parts/");
+            if !is_time {
+                assert_eq!(made.outputs[name].files, output.files, "{name}");
+            }
+        }
+        assert_eq!(manifest::verify(&run, || Ok(())).unwrap().len(), 0);
+    }
+
     #[test]
     fn what_a_cluster_made_becomes_the_run_of_one_machine() {
         let folder = tempfile::tempdir().unwrap();
@@ -373,21 +400,13 @@ mod tests {
         let refused = begin(&out, &strict, &shards, told).unwrap_err();
         assert_eq!(refused.exit(), Exit::Refused);
         assert_eq!(begin(&out, &recipe(), &shards, told).unwrap().faults, 1);
-        let (nodes_name, edges_name) = (
-            RunDir::nodes_table(Level::Host),
-            RunDir::edges_table(Level::Host),
-        );
-        let tables = [
-            (nodes.as_path(), nodes_name.as_str()),
-            (&edges, &edges_name),
-        ];
         // One machine does not take it for a run without pages meanwhile.
         let error = execute(&recipe(), &shards, &out, &context())
             .map(|_| ())
             .unwrap_err();
         assert!(error.to_string().contains("has not handed over"), "{error}");
-        publish(&out, &tables).unwrap();
-        publish(&out, &tables).unwrap(); // there already, whatever becomes of the others
+        publish_hosts(&out, &nodes, &edges);
+        publish_hosts(&out, &nodes, &edges); // there already, whatever becomes of the others
         assert!(!is_built(&out, &recipe(), &shards).unwrap());
         rank_run(&out, Ok, &BTreeMap::new(), &context()).unwrap();
         // Who comes again, even with other parameters of ranks, finds it built and changes nothing.
@@ -398,21 +417,42 @@ mod tests {
         assert!(is_built(&out, &other_ranks, &shards).unwrap());
         assert!(is_built(&out, &recipe(), &shards[1..]).is_err());
         begin(&out, &recipe(), &shards, told).unwrap();
-        let (run, other) = (RunDir::new(&out), RunDir::new(&one));
-        let (made, expected) = (
-            Manifest::open(&run).unwrap(),
-            Manifest::open(&other).unwrap(),
-        );
-        assert_eq!(made.run_id, expected.run_id);
-        for (name, output) in &expected.outputs {
-            let is_time = name.starts_with("ranks/") || name.starts_with("parts/");
-            if !is_time {
-                assert_eq!(made.outputs[name].files, output.files, "{name}");
-            }
-        }
-        assert_eq!(manifest::verify(&run, || Ok(())).unwrap().len(), 0);
-        let graph = |run: &RunDir| fs::read(run.output("graph/host/graph.json")).unwrap();
-        assert_eq!(graph(&run), graph(&other));
+        assert_same(&out, &one);
+        let graph = |run: &Path| fs::read(run.join("graph/host/graph.json")).unwrap();
+        assert_eq!(graph(&out), graph(&one));
+    }
+
+    #[test]
+    fn a_ranking_that_was_stopped_between_two_levels_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (shards, out) = (shards(folder.path()), folder.path().join("run"));
+        let one = folder.path().join("one");
+        let both = Recipe {
+            level: vec![Level::Host, Level::Domain],
+            ..recipe()
+        };
+        execute(&both, &shards, &one, &context()).unwrap();
+        let mut cluster = Cluster::default();
+        shards
+            .iter()
+            .for_each(|shard| cluster.read(shard, folder.path()));
+        let [accounts, faults, nodes, edges] = cluster.write(folder.path());
+        let told = Told {
+            accounts: &accounts,
+            faults: &faults,
+        };
+        begin(&out, &both, &shards, told).unwrap();
+        publish_hosts(&out, &nodes, &edges);
+        let run = RunDir::new(&out);
+        let lock = run.lock().unwrap();
+        let commits = manifest::Commits::new(run.clone(), Manifest::open(&run).unwrap());
+        // Hosts alone, as far as the one that was stopped came.
+        work(&recipe(), &shards, &commits, stages::build_all, &context()).unwrap();
+        assert!(commits.has(&RunDir::graph(Level::Host)));
+        assert!(!commits.has(&RunDir::graph(Level::Domain)));
+        drop(lock);
+        rank_run(&out, Ok, &BTreeMap::new(), &context()).unwrap();
+        assert_same(&out, &one);
     }
 
     #[test]
@@ -436,11 +476,7 @@ mod tests {
             |values: [i64; 2]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };
         let columns = ["source", "target", "pages"].map(|name| (name, numbers([2, 1])));
         write_table(&edges, columns.to_vec());
-        let (nodes_name, edges_name) = (
-            RunDir::nodes_table(Level::Host),
-            RunDir::edges_table(Level::Host),
-        );
-        publish(&out, &[(&nodes, &nodes_name), (&edges, &edges_name)]).unwrap();
+        publish_hosts(&out, &nodes, &edges);
         let error = rank_run(&out, Ok, &BTreeMap::new(), &context())
             .map(|_| ())
             .unwrap_err();

@@ -215,11 +215,11 @@ pub fn rank_run(
     let recipe = change(built_with.clone())?;
     let shards = manifest::read_shards(&run)?;
     let is_there = |before: &Manifest, level| before.outputs.contains_key(&RunDir::graph(level));
-    let of_cluster = |&level: &Level| {
-        !is_there(&before, level) && before.outputs.contains_key(&RunDir::edges_table(level))
-    };
-    if recipe.level.iter().any(of_cluster) {
+    // One level after the other: whoever was stopped between them has made some.
+    let is_built = recipe.level.iter().all(|&level| is_there(&before, level));
+    if before.is_of_cluster() && !is_built {
         let commits = Commits::new(run.clone(), before);
+        commits.clean()?;
         let means = Recipe {
             memory: recipe.memory,
             threads: recipe.threads,
