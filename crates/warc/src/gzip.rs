@@ -19,6 +19,9 @@ const FIRST_ROOM: usize = 64 << 10;
 /// Identification and the only compression method that exists (RFC 1952, section 2.3.1).
 pub(crate) const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
+/// Says that the header has a checksum of its own, which libdeflate does not look at.
+const HEADER_CHECKSUM_FLAG: u8 = 0x02;
+
 /// Flag bits that must be zero.
 const RESERVED_FLAGS: u8 = 0xe0;
 
@@ -84,6 +87,11 @@ impl Gzip {
         window: &mut Window<R>,
         out: &mut Buffer,
     ) -> bool {
+        let flags = window.available().get(3);
+        if flags.is_some_and(|flags| flags & HEADER_CHECKSUM_FLAG != 0) {
+            self.not_whole = Some(window.offset());
+            return false;
+        }
         let mut room = FIRST_ROOM;
         loop {
             let spare = out.spare(room);
@@ -183,7 +191,7 @@ impl Gzip {
 /// Sorts zlib's messages into kinds.
 fn damaged(message: &str) -> Step {
     let kind = match message {
-        "incorrect data check" => FaultKind::BadCrc,
+        "incorrect data check" | "header crc mismatch" => FaultKind::BadCrc,
         "incorrect length check" => FaultKind::BadLength,
         _ => FaultKind::BadDeflate,
     };
@@ -260,6 +268,26 @@ mod tests {
         assert_eq!(content, contents.concat());
         assert_eq!(steps, [None; 5]);
         assert_eq!(decode(&input, false), (content, steps));
+    }
+
+    #[test]
+    fn checksum_of_a_header_is_checked() {
+        let content = b"some content";
+        let mut encoder = GzBuilder::new().write(Vec::new(), Compression::fast());
+        encoder.write_all(content).unwrap();
+        let mut header = encoder.finish().unwrap();
+        let data = header.split_off(10);
+        header[3] |= HEADER_CHECKSUM_FLAG;
+        let mut checksum = flate2::Crc::new();
+        checksum.update(&header);
+        let [first, second, ..] = checksum.sum().to_le_bytes();
+        let of = |checksum: [u8; 2]| [&header[..], &checksum, &data].concat();
+        let right = (content.to_vec(), vec![None]);
+        let wrong = (Vec::new(), vec![Some(FaultKind::BadCrc)]);
+        for whole in [true, false] {
+            assert_eq!(decode(&of([first, second]), whole), right);
+            assert_eq!(decode(&of([first, !second]), whole), wrong);
+        }
     }
 
     #[test]
