@@ -213,6 +213,18 @@ pub fn refused(path: &Path, source: &crawlrank_warc::Error) -> Error {
             Some(trouble) => trouble,
             None => Error::io(path, source).offset(*offset),
         },
+        crawlrank_warc::Error::NoRoom {
+            offset,
+            window_bytes,
+            budget_bytes,
+        } => {
+            let [window, budget] = [window_bytes, budget_bytes].map(|bytes| bytes >> 20);
+            let found = format!("a zstd window of {window} MiB, there is room for {budget} MiB");
+            Error::new(Exit::Memory, "E-MEMORY", found)
+                .at(path)
+                .offset(*offset)
+                .remedy("give a larger --memory, and it is read, or a smaller --max-window, and it is damage")
+        }
         other => {
             // The library has no path to put before the offset.
             let text = other.to_string();

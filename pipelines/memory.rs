@@ -2,13 +2,19 @@
 
 use std::fs;
 
+use crawlrank_warc::{ReaderOptions, WindowBudget};
+
 use crate::error::{Error, Exit, Result};
+use crate::recipe::Recipe;
 
 /// The smallest budget that a run works with.
 pub const SMALLEST_BUDGET: u64 = 128 << 20;
 
 /// What a worker's reader may need beside its builder and the largest record.
 const READER_BYTES: u64 = 12 << 20;
+
+/// What the program itself takes.
+const PROGRAM_BYTES: u64 = 8 << 20;
 
 /// What a worker's builder works well with.
 const BUILDER_BYTES: u64 = 24 << 20;
@@ -55,8 +61,13 @@ pub fn check(budget: u64) -> Result<u64> {
     .remedy("give --memory 128M or more"))
 }
 
-/// How `budget` is shared by the workers that read shards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The most anonymous memory that a run takes: what is promised of a budget (SPEC, limits).
+pub const fn promise(budget: u64) -> u64 {
+    budget + budget / 10 + (64 << 20)
+}
+
+/// How a budget is shared by the workers that read shards.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerShare {
     /// Workers that fit, at most one a thread.
     pub workers: usize,
@@ -64,22 +75,33 @@ pub struct WorkerShare {
     pub threads: usize,
     /// Bytes that the builders of one worker may use.
     pub builder_bytes: usize,
+    /// Bytes that the large zstd windows of all workers may use.
+    windows: WindowBudget,
 }
 
 impl WorkerShare {
-    /// Shares `budget` between at most `threads` workers, who meet records of up to `record_bytes`.
-    pub fn of(budget: u64, threads: usize, record_bytes: u64) -> Self {
-        let reader_bytes = READER_BYTES.saturating_add(record_bytes);
-        let smallest = reader_bytes.saturating_add(BUILDER_BYTES);
-        let workers = (budget / smallest).clamp(1, threads.max(1) as u64) as usize;
-        Self::of_shards(budget, workers, workers, record_bytes)
+    /// Shares `budget` between at most `threads` workers, a thread each, who meet records of up to `record_bytes` and zstd windows of up to
+    /// `window_bytes`.
+    pub fn of(budget: u64, threads: usize, record_bytes: u64, window_bytes: u64) -> Self {
+        let most = Self::of_shards(budget, threads, threads, record_bytes, window_bytes).workers;
+        Self::of_shards(budget, most, most, record_bytes, window_bytes)
     }
 
-    /// Shares `budget` between at most `threads` threads, who meet records of up to `record_bytes`: a worker for each of the shards, and several threads
-    /// for a worker where shards are fewer than threads.
-    pub fn of_shards(budget: u64, shards: usize, threads: usize, record_bytes: u64) -> Self {
+    /// The same between at most `threads` threads: a worker for each of the shards, and several threads for a worker where shards are fewer than threads.
+    pub fn of_shards(
+        budget: u64,
+        shards: usize,
+        threads: usize,
+        record_bytes: u64,
+        window_bytes: u64,
+    ) -> Self {
         let reader_bytes = READER_BYTES.saturating_add(record_bytes);
         let smallest = reader_bytes.saturating_add(BUILDER_BYTES);
+        // Large windows are rare: they have what is promised beyond the budget, and of the budget what is lacking for one.
+        let beyond = promise(budget) - budget - PROGRAM_BYTES;
+        let lacking = window_bytes.saturating_sub(beyond);
+        let reserved = lacking.min(budget.saturating_sub(smallest));
+        let budget = budget - reserved;
         let most_workers = threads.min(shards).max(1) as u64;
         let workers = (budget / smallest).clamp(1, most_workers);
         let each = budget / workers;
@@ -93,6 +115,15 @@ impl WorkerShare {
             workers: workers as usize,
             threads: readers as usize,
             builder_bytes: builder_bytes as usize,
+            windows: WindowBudget::new(beyond + reserved),
+        }
+    }
+
+    /// What the reader of a worker is told.
+    pub fn reader_options(&self, recipe: &Recipe) -> ReaderOptions {
+        ReaderOptions {
+            windows: Some(self.windows.clone()),
+            ..recipe.reader_options()
         }
     }
 }
@@ -104,7 +135,7 @@ mod tests {
     #[test]
     fn threads_without_a_shard_help_with_one() {
         let share = |memory: u64, shards, threads| {
-            let share = WorkerShare::of_shards(memory, shards, threads, 64 << 20);
+            let share = WorkerShare::of_shards(memory, shards, threads, 64 << 20, 0);
             (share.workers, share.threads)
         };
         assert_eq!(share(16 << 30, 1, 8), (1, 8));
@@ -116,12 +147,34 @@ mod tests {
 
     #[test]
     fn workers_shrink_to_fit() {
-        assert_eq!(WorkerShare::of(SMALLEST_BUDGET, 16, 64 << 20).workers, 1);
-        assert_eq!(WorkerShare::of(16 << 30, 4, 64 << 20).workers, 4);
+        let workers = |budget, threads| {
+            let share = WorkerShare::of(budget, threads, 64 << 20, 128 << 20);
+            share.workers
+        };
+        assert_eq!(workers(SMALLEST_BUDGET, 16), 1);
+        assert_eq!(workers(16 << 30, 4), 4);
         for budget in [128 << 20, 200 << 20, 1 << 30, 64 << 30] {
-            let share = WorkerShare::of(budget, 8, 64 << 20);
+            let share = WorkerShare::of(budget, 8, 64 << 20, 128 << 20);
             let each = share.builder_bytes as u64 + READER_BYTES + (64 << 20);
-            assert!(share.workers as u64 * each <= budget, "{budget}: {share:?}");
+            let all = share.workers as u64 * each;
+            assert!(all <= budget, "{budget}: {share:?}");
+            let with_windows = all + share.windows.bytes() + PROGRAM_BYTES;
+            assert!(with_windows <= promise(budget), "{budget}: {share:?}");
         }
+    }
+
+    #[test]
+    fn there_is_room_for_one_of_the_largest_windows() {
+        let room = |budget, record_bytes| {
+            let share = WorkerShare::of(budget, 8, record_bytes, 128 << 20);
+            share.windows.bytes() >> 20
+        };
+        assert_eq!(room(160 << 20, 64 << 20), 128);
+        assert_eq!(room(256 << 20, 64 << 20), 128);
+        assert!(room(64 << 30, 64 << 20) > 6000);
+        // A record and a window as large as they may be do not fit both.
+        assert_eq!(room(SMALLEST_BUDGET, 64 << 20), 96);
+        assert_eq!(room(SMALLEST_BUDGET, 16 << 20), 128);
+        assert_eq!(room(256 << 20, 1 << 30), 81);
     }
 }

@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
 
 /// Small limits, so that the fuzzer reaches them.
 fn read(input: impl Read, size: usize) {
-    let options = ReaderOptions { max_record_bytes: 4096, max_header_bytes: 1024, max_header_lines: 16, max_window_bytes: 1 << 20 };
+    let options = ReaderOptions { max_record_bytes: 4096, max_header_bytes: 1024, max_header_lines: 16, max_window_bytes: 1 << 20, ..ReaderOptions::default() };
     let mut reader = Reader::with_options(input, options);
     let mut record = Record::new();
     let mut fault_bytes = 0;

@@ -389,7 +389,7 @@ impl Pairs {
         let mut readers = vec![PageReader::new(&self.recipe, &[self.level])?];
         let (found, totals) = read_pages(
             input,
-            &self.recipe,
+            &self.recipe.reader_options(),
             &mut readers,
             &mut Record::default(),
             &mut builders,

@@ -158,10 +158,12 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
         // Parts, graph in both directions and tables: three times the names, and the numbers beside them.
         disk += pages * (level_edges * 30 + level_nodes * (3 * name_bytes + 120));
     }
-    let share = WorkerShare::of(
+    let share = WorkerShare::of_shards(
         memory::check(budget(recipe))?,
-        threads(recipe).min(shards.len()),
+        shards.len(),
+        threads(recipe),
         recipe.record_memory_bytes(),
+        recipe.max_window.0,
     );
     // Only what was captured has outgoing edges.
     let sources = nodes.min(pages);
@@ -210,7 +212,7 @@ pub fn print(recipe: &Recipe, shards: &[Shard], context: &Context) -> Result<()>
         ("workers", share.workers.into(), "exact"),
         (
             "seconds",
-            (bytes / (BYTES_PER_SECOND * share.workers as u64)).into(),
+            (bytes / (BYTES_PER_SECOND * (share.workers * share.threads) as u64)).into(),
             "estimated, reading shards",
         ),
         (

@@ -68,9 +68,16 @@ pub fn shaping(recipe: &Recipe) -> Shaping {
 /// A stop on request, and trouble with files of our own; what is wrong with a shard is in its account.
 pub fn run(job: &LinksJob) -> Result<Outcome> {
     if let Some(unread) = Unread::of(job.commits, job.shards, "links", job.progress)? {
-        let options = LinksOptions::of(job.recipe)?;
-        let workers = job.threads.min(unread.queue.len());
-        let share = WorkerShare::of(job.memory, workers, job.recipe.record_memory_bytes());
+        let share = WorkerShare::of(
+            job.memory,
+            job.threads.min(unread.queue.len()),
+            job.recipe.record_memory_bytes(),
+            job.recipe.max_window.0,
+        );
+        let options = LinksOptions {
+            reader: share.reader_options(job.recipe),
+            ..LinksOptions::of(job.recipe)?
+        };
         let worker = Worker {
             job,
             unread: &unread,

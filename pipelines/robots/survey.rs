@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use crawlrank_robots::{Access, Fetch, ParseOptions, UrlPath};
-use crawlrank_warc::{Reader, Record};
+use crawlrank_warc::{Reader, ReaderOptions, Record};
 
 use super::agents::KnownAgent;
 use super::batch::as_written;
@@ -127,12 +127,15 @@ pub fn read<'a>(shards: &[Shard], options: &SurveyOptions<'a>) -> Result<Survey<
 /// Reads shards with as many workers as the memory has room for.
 fn read_pending(unread: &Unread, options: &SurveyOptions, files: &Runs) -> Result<Vec<Entry>> {
     let workers = options.threads.min(unread.shards.len());
-    let share = WorkerShare::of(options.memory, workers, options.recipe.max_record.0);
+    let recipe = &options.recipe;
+    let (record_bytes, window_bytes) = (recipe.max_record.0, recipe.max_window.0);
+    let share = WorkerShare::of(options.memory, workers, record_bytes, window_bytes);
     let tokens = options.agents.iter().map(|agent| agent.token.as_str());
     let entries = unread.shards.work(share.workers, || {
         let worker = Worker {
             options,
             unread,
+            reader: share.reader_options(recipe),
             tokens: tokens.clone().collect(),
             sorter: Sorter::new(files, share.builder_bytes.min(SORTED_BYTES)),
             record: Record::default(),
@@ -270,6 +273,7 @@ struct Unread<'a> {
 struct Worker<'a> {
     options: &'a SurveyOptions<'a>,
     unread: &'a Unread<'a>,
+    reader: ReaderOptions,
     tokens: Vec<&'a str>,
     sorter: Sorter<'a>,
     record: Record,
@@ -356,7 +360,7 @@ impl Worker<'_> {
         let progress = &self.unread.shards.progress;
         let input = Watched::open(shard, options.interrupt, progress)?;
         let (mut found, mut notes) = (ShardRow::default(), Notes::new());
-        let mut reader = Reader::with_options(input, options.recipe.reader_options());
+        let mut reader = Reader::with_options(input, self.reader.clone());
         loop {
             let more = reader.read_record(&mut self.record);
             // The totals count them, `warc check --faults` lists them.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crawlrank_graph::{BuilderOptions, GraphBuilder, MergeOptions};
-use crawlrank_warc::Record;
+use crawlrank_warc::{ReaderOptions, Record};
 
 use super::Job;
 use super::pages::{PageReader, read_pages};
@@ -31,10 +31,11 @@ pub fn extract(job: &Job) -> Result<Outcome> {
             unread.queue.len(),
             job.threads,
             job.recipe.record_memory_bytes(),
+            job.recipe.max_window.0,
         );
         unread
             .queue
-            .work(share.workers, || Worker::new(job, &unread, share)?.work())?;
+            .work(share.workers, || Worker::new(job, &unread, &share)?.work())?;
     }
     outcome(job)
 }
@@ -53,13 +54,14 @@ struct Worker<'a> {
     unread: &'a Unread,
     levels: Vec<Level>,
     builder_bytes: usize,
+    reader: ReaderOptions,
     /// One for each thread that reads a shard.
     pages: Vec<PageReader>,
     record: Record,
 }
 
 impl<'a> Worker<'a> {
-    fn new(job: &'a Job<'a>, unread: &'a Unread, share: WorkerShare) -> Result<Self> {
+    fn new(job: &'a Job<'a>, unread: &'a Unread, share: &WorkerShare) -> Result<Self> {
         // Domains are folded from hosts later.
         let levels: Vec<Level> = job
             .recipe
@@ -72,6 +74,7 @@ impl<'a> Worker<'a> {
             job,
             unread,
             builder_bytes: share.builder_bytes / levels.len().max(1),
+            reader: share.reader_options(job.recipe),
             pages: page_readers(job, &levels, share.threads)?,
             levels,
             record: Record::default(),
@@ -182,7 +185,7 @@ impl<'a> Worker<'a> {
         };
         let (found, totals) = read_pages(
             input,
-            self.job.recipe,
+            &self.reader,
             &mut self.pages,
             &mut self.record,
             &mut builders,

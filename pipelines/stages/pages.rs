@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crawlrank_graph::GraphBuilder;
 use crawlrank_links::{LinkFilter, Page};
-use crawlrank_warc::{Fault, Record, Totals};
+use crawlrank_warc::{Fault, ReaderOptions, Record, Totals};
 
 use crate::accounts::ShardRow;
 use crate::blocks::read_blocks;
@@ -57,7 +57,7 @@ struct FoundNode {
 /// Those of `refused`, which is given what the reader of records says, of `on_fault`, and of the builders.
 pub(crate) fn read_pages<R: Read>(
     input: R,
-    recipe: &Recipe,
+    options: &ReaderOptions,
     readers: &mut [PageReader],
     record: &mut Record,
     builders: &mut [(Level, GraphBuilder)],
@@ -67,7 +67,7 @@ pub(crate) fn read_pages<R: Read>(
     let mut found = ShardRow::default();
     let mut reader = read_blocks(
         input,
-        &recipe.reader_options(),
+        options,
         readers,
         // What gives too many names is read in order, and handed over in between.
         |reader: &mut PageReader, record, pages: &mut FoundPages| {

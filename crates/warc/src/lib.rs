@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod blocks;
+mod budget;
 mod buffer;
 mod error;
 mod fault;
@@ -19,6 +20,7 @@ mod window;
 mod zstd;
 
 pub use blocks::{Block, Blocks};
+pub use budget::WindowBudget;
 pub use error::Error;
 pub use fault::{Fault, FaultKind, WarningKind};
 pub use header::Header;

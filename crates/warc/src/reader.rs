@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::budget::WindowBudget;
 use crate::error::Error;
 use crate::fault::{Fault, FaultKind, WarningKind};
 use crate::format;
@@ -29,6 +30,8 @@ pub struct ReaderOptions {
     pub max_header_lines: usize,
     /// Largest window of zstd frames in bytes, rounded down to a power of two. 128 MiB.
     pub max_window_bytes: u64,
+    /// What several readers share for windows above 8 MiB. Each has memory of its own.
+    pub windows: Option<WindowBudget>,
 }
 
 impl Default for ReaderOptions {
@@ -38,6 +41,7 @@ impl Default for ReaderOptions {
             max_header_bytes: 64 << 10,
             max_header_lines: 256,
             max_window_bytes: 128 << 20,
+            windows: None,
         }
     }
 }
@@ -113,7 +117,7 @@ impl<R: Read> Reader<R> {
             else {
                 unreachable!("nothing was read");
             };
-            let decoder = Decoder::new(Format::GzipMembers, reader.options.max_window_bytes);
+            let decoder = Decoder::new(Format::GzipMembers, &reader.options);
             let window = Window::at(input, totals.bytes);
             let mut stream = Stream::new(window, decoder, reader.limits());
             stream.num_members = totals.members;
@@ -231,7 +235,7 @@ impl<R: Read> Reader<R> {
             return Err(Error::Empty);
         }
         let limits = self.limits();
-        let decoder = |format| Decoder::new(format, self.options.max_window_bytes);
+        let decoder = |format| Decoder::new(format, &self.options);
         if let Some(format) = format::of_first_bytes(bytes) {
             return Ok(Stream::new(window, decoder(format), limits));
         }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::fault::FaultKind;
 use crate::gzip::Gzip;
 use crate::header::{self, Limits, Outcome};
+use crate::reader::ReaderOptions;
 use crate::window::{LOW_WATER, Window};
 use crate::zstd::{self, SKIPPABLE_HEADER, Zstd};
 
@@ -78,11 +79,13 @@ pub(crate) enum Decoder {
 }
 
 impl Decoder {
-    pub(crate) fn new(format: Format, max_window_bytes: u64) -> Decoder {
+    pub(crate) fn new(format: Format, options: &ReaderOptions) -> Decoder {
         match format {
             Format::Plain => Decoder::Plain,
             Format::GzipMembers => Decoder::Gzip(Box::new(Gzip::new())),
-            Format::Zstd => Decoder::Zstd(Zstd::new(max_window_bytes)),
+            Format::Zstd => {
+                Decoder::Zstd(Zstd::new(options.max_window_bytes, options.windows.clone()))
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::Read;
 use memchr::memmem;
 use zstd::zstd_safe::{self, DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
+use crate::budget::{Room, WindowBudget};
 use crate::buffer::Buffer;
 use crate::error::Error;
 use crate::fault::FaultKind;
@@ -24,6 +25,12 @@ pub(crate) const MAX_DICTIONARY_BYTES: usize = 16 << 20;
 
 const ROOM: usize = 128 << 10;
 
+/// Bytes of the longest header of a frame.
+const FRAME_HEADER: usize = 18;
+
+/// Windows up to this size, as nearly all are, need not be asked for.
+const ORDINARY_WINDOW_BYTES: u64 = 8 << 20;
+
 /// Reads zstd frames.
 pub(crate) struct Zstd {
     context: DCtx<'static>,
@@ -34,11 +41,14 @@ pub(crate) struct Zstd {
     /// Input of the frame so far.
     consumed: u64,
     window_log: u32,
-    has_dictionary: bool,
+    dictionary: Vec<u8>,
+    windows: Option<WindowBudget>,
+    /// Room for the window of the frame, where it is a large one.
+    room: Option<Room>,
 }
 
 impl Zstd {
-    pub(crate) fn new(max_window_bytes: u64) -> Zstd {
+    pub(crate) fn new(max_window_bytes: u64, windows: Option<WindowBudget>) -> Zstd {
         // RFC 8878 allows windows from 1 KiB (10) to beyond what the library can do (31).
         let window_log = max_window_bytes.checked_ilog2().unwrap_or(0).clamp(10, 31);
         Zstd {
@@ -47,7 +57,9 @@ impl Zstd {
             produced: 0,
             consumed: 0,
             window_log,
-            has_dictionary: false,
+            dictionary: Vec::new(),
+            windows,
+            room: None,
         }
     }
 
@@ -73,19 +85,21 @@ impl Zstd {
 
     pub(crate) fn abandon(&mut self) {
         self.open = false;
+        self.give_room_back();
     }
 
     /// Uses `content`, raw or itself a zstd frame, as the dictionary of all frames that follow.
     pub(crate) fn set_dictionary(&mut self, content: &[u8]) -> Result<(), &'static str> {
-        let loaded = if content.starts_with(&MAGIC) {
-            self.context.load_dictionary(&unpack_dictionary(content)?)
-        } else {
-            self.context.load_dictionary(content)
+        self.dictionary = Vec::new();
+        let dictionary = match content.starts_with(&MAGIC) {
+            true => unpack_dictionary(content)?,
+            false => content.to_vec(),
         };
-        self.has_dictionary = loaded.is_ok();
-        loaded
-            .map(|_| ())
-            .map_err(|_| "a dictionary that cannot be loaded")
+        self.context
+            .load_dictionary(&dictionary)
+            .map_err(|_| "a dictionary that cannot be loaded")?;
+        self.dictionary = dictionary;
+        Ok(())
     }
 
     /// Decompresses on, or begins a frame; stops after `limit` bytes.
@@ -97,13 +111,51 @@ impl Zstd {
     ) -> Result<Step, Error> {
         if !self.open {
             window.hold();
+            self.take_room(window)?;
             if let Err(code) = self.begin() {
-                return Ok(damaged(code, self.has_dictionary));
+                return Ok(self.damaged(code));
             }
         }
         let step = self.stream_on(window, out, limit)?;
         self.open = matches!(step, Step::More);
+        if !self.open {
+            self.give_room_back();
+        }
         Ok(step)
+    }
+
+    /// Waits until there is room for the window of the frame that begins here.
+    fn take_room<R: Read>(&mut self, window: &mut Window<R>) -> Result<(), Error> {
+        let Some(windows) = &self.windows else {
+            return Ok(());
+        };
+        window.fill(FRAME_HEADER)?;
+        let window_bytes = window_bytes(window.available()).unwrap_or(0);
+        // A larger one than is allowed is refused without memory.
+        if window_bytes <= ORDINARY_WINDOW_BYTES || window_bytes > 1 << self.window_log {
+            return Ok(());
+        }
+        self.room = windows.take(window_bytes);
+        match self.room {
+            Some(_) => Ok(()),
+            None => Err(Error::NoRoom {
+                offset: window.offset(),
+                window_bytes,
+                budget_bytes: windows.bytes(),
+            }),
+        }
+    }
+
+    /// Frees the memory of a large window, which the library would keep for the next one.
+    fn give_room_back(&mut self) {
+        if self.room.is_some() {
+            self.context = DCtx::create();
+            if !self.dictionary.is_empty() {
+                let loaded = self.context.load_dictionary(&self.dictionary);
+                loaded.expect("a dictionary that was loaded before");
+            }
+            self.room = None;
+        }
     }
 
     fn begin(&mut self) -> Result<(), usize> {
@@ -158,11 +210,40 @@ impl Zstd {
                         "zstd data that lead nowhere".into(),
                     ));
                 }
-                Err(code) => return Ok(damaged(code, self.has_dictionary)),
+                Err(code) => return Ok(self.damaged(code)),
             }
         }
         Ok(Step::More)
     }
+
+    /// Sorts the library's errors into kinds; it gives them stable names.
+    fn damaged(&self, code: usize) -> Step {
+        let name = zstd_safe::get_error_name(code);
+        let kind = match name {
+            "Restored data doesn't match checksum" => FaultKind::BadCrc,
+            "Frame requires too much memory for decoding" => FaultKind::WindowTooLarge,
+            "Dictionary mismatch" if self.dictionary.is_empty() => FaultKind::MissingDictionary,
+            _ => FaultKind::BadDeflate,
+        };
+        Step::Damaged(
+            kind,
+            format!("zstd frame does not verify: {}", name.to_ascii_lowercase()),
+        )
+    }
+}
+
+/// The memory that the window of a frame takes (RFC 8878, section 3.1.1.1.2); at most that of its content, where the header tells it.
+fn window_bytes(frame: &[u8]) -> Option<u64> {
+    const SINGLE_SEGMENT: u8 = 1 << 5;
+    let descriptor = *frame.strip_prefix(&MAGIC)?.first()?;
+    let content = zstd_safe::get_frame_content_size(frame).ok().flatten();
+    if descriptor & SINGLE_SEGMENT != 0 {
+        return content;
+    }
+    let window = u64::from(*frame.get(MAGIC.len() + 1)?);
+    let base = 1 << (10 + (window >> 3));
+    let window = base + base / 8 * (window & 7);
+    Some(content.map_or(window, |content| content.min(window)))
 }
 
 fn unpack_dictionary(content: &[u8]) -> Result<Vec<u8>, &'static str> {
@@ -178,19 +259,4 @@ fn unpack_dictionary(content: &[u8]) -> Result<Vec<u8>, &'static str> {
         Ok(_) => Err("a dictionary above 16 MiB"),
         Err(_) => Err("a dictionary that does not decompress"),
     }
-}
-
-/// Sorts zstd's errors into kinds; the library gives them stable names.
-fn damaged(code: usize, has_dictionary: bool) -> Step {
-    let name = zstd_safe::get_error_name(code);
-    let kind = match name {
-        "Restored data doesn't match checksum" => FaultKind::BadCrc,
-        "Frame requires too much memory for decoding" => FaultKind::WindowTooLarge,
-        "Dictionary mismatch" if !has_dictionary => FaultKind::MissingDictionary,
-        _ => FaultKind::BadDeflate,
-    };
-    Step::Damaged(
-        kind,
-        format!("zstd frame does not verify: {}", name.to_ascii_lowercase()),
-    )
 }

@@ -2,7 +2,7 @@
 
 mod util;
 
-use crawlrank_warc::{Error, Reader, ReaderOptions};
+use crawlrank_warc::{Error, Reader, ReaderOptions, WindowBudget};
 use util::{gzip, noise, read_all, read_with, record, record_with, text, zstd};
 
 fn three() -> [Vec<u8>; 3] {
@@ -426,6 +426,75 @@ fn window_above_the_limit_is_a_fault() {
         (vec!["window_too_large"], wide.len() as u64)
     );
     assert_eq!(read_all(&input).records.len(), 3);
+}
+
+/// A frame with a window of 16 MiB whose header does not tell how long its content is.
+fn wide_frame(plain: &[u8], dictionary: &[u8]) -> Vec<u8> {
+    let mut encoder = zstd::stream::Encoder::with_dictionary(Vec::new(), 1, dictionary).unwrap();
+    encoder.window_log(24).unwrap();
+    std::io::Write::write_all(&mut encoder, plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn readers_that_share_room_for_windows_take_turns() {
+    let dictionary = noise(7, 50_000);
+    let header = [0x5d, 0x2a, 0x4d, 0x18, 0x50, 0xc3, 0, 0]; // of a skippable frame of 50,000 bytes
+    let frame = |content: &[u8]| wide_frame(&record(1, content), &dictionary);
+    let input = [
+        &header[..],
+        &dictionary,
+        &frame(b"one"),
+        &frame(&dictionary[..9000]),
+        &frame(&noise(3, 9 << 20)), // more than is taken as a whole
+        &frame(b"four")[..40],      // damaged
+        &frame(b"five"),
+    ]
+    .concat();
+    let alone = read_all(&input);
+    assert_eq!(alone.records.len(), 4);
+    // One window at a time.
+    let options = ReaderOptions {
+        windows: Some(WindowBudget::new((16 << 20) + 1)),
+        ..ReaderOptions::default()
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let together = read_with(&input[..], options.clone(), input.len() as u64);
+                assert_eq!(together.blocks(), alone.blocks());
+                assert_eq!(together.kinds(), alone.kinds());
+            });
+        }
+    });
+    // All was given back.
+    let again = read_with(&input[..], options, input.len() as u64);
+    assert_eq!(again.blocks(), alone.blocks());
+}
+
+#[test]
+fn window_without_room_ends_the_reading_by_name() {
+    let options = ReaderOptions {
+        windows: Some(WindowBudget::new(10 << 20)),
+        ..ReaderOptions::default()
+    };
+    let narrow = zstd(&record(0, b"zero"));
+    let input = [&narrow[..], &wide_frame(&record(1, b"one"), &[])].concat();
+    let outcome = read_with(&input[..], options, input.len() as u64);
+    assert_eq!(outcome.blocks(), [b"zero"]);
+    let Some(Error::NoRoom {
+        offset,
+        window_bytes,
+        budget_bytes,
+    }) = outcome.error
+    else {
+        panic!("{:?}", outcome.error);
+    };
+    assert_eq!(
+        (offset, window_bytes, budget_bytes),
+        (narrow.len() as u64, 16 << 20, 10 << 20)
+    );
+    assert_eq!(read_all(&input).records.len(), 2);
 }
 
 #[test]
