@@ -1,69 +1,327 @@
-//! Whether a run keeps its memory promise: anonymous memory within 1.10 × `--memory` + 64 MiB.
+//! Whether memory stays within its promises: anonymous memory of reading within twice the limit of a record + 16 MiB, whatever is read, and what a zstd
+//! window has beyond that limit; that of a run within 1.10 × `--memory` + 64 MiB.
 //!
-//! Input: the folder named by `CRAWLRANK_BENCH_SHARDS`, else shards made by `synth` that are ten times larger than the
-//! budget of 128 MiB (half a minute of work, 1.4 GB of disk). Run it by `cargo bench --bench memory`.
+//! Read are bombs that the bench makes, and all shards below the folder named by `CRAWLRANK_BENCH_INPUTS`, else below `../shared/data/warc` where it
+//! is; then a run takes all of these at once. A second run takes the shards below `CRAWLRANK_BENCH_SHARDS`, else some made by `synth` that are ten
+//! times larger than the budget of 128 MiB (half a minute of work, 1.4 GB of disk). Run it by `cargo bench --bench memory`.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crawlrank::memory::promise;
 use crawlrank::shard::{self, FindOptions};
 use crawlrank::synth::{self, SynthOptions};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 const BUDGET: u64 = 128 << 20;
+/// The default limit of a record.
+const RECORD: u64 = 64 << 20;
+const READING_PROMISE: u64 = 2 * RECORD + (16 << 20);
+/// The default limit of a zstd window.
+const WINDOW: u64 = 128 << 20;
+/// What a bomb comes to.
+const BOMB: u64 = 1 << 30;
 /// Pages of 7.7 KB each in the shards that are made.
 const PAGES: u32 = 175_000;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
+    reading(folder.path());
+    running(folder.path());
+}
+
+/// Reads each input alone, then all by one run.
+fn reading(folder: &Path) {
+    let made = folder.join("bombs");
+    fs::create_dir(&made).expect("a folder");
+    println!("| read by `warc check` | peak anonymous | promise | exit |");
+    println!("|---|---|---|---|");
+    let mut broken = Vec::new();
+    let mut show = |what: &str, peak: u64, promised: u64, exits: &str| {
+        println!(
+            "| {what} | {} | {} MiB | {exits} |",
+            mib(peak),
+            promised >> 20
+        );
+        if peak > promised {
+            broken.push(what.to_owned());
+        }
+    };
+    for (name, bomb) in bombs() {
+        let path = made.join(name);
+        bomb(File::create(&path).expect("a file")).expect("room for a bomb");
+        let promised = match name.ends_with(".zst") {
+            true => READING_PROMISE + WINDOW - RECORD,
+            false => READING_PROMISE,
+        };
+        let watched = watch(&["warc", "check", &text(&path)]);
+        show(name, watched.peak, promised, &watched.exit.to_string());
+    }
+    let given = std::env::var_os("CRAWLRANK_BENCH_INPUTS");
+    let given = PathBuf::from(given.unwrap_or_else(|| "../shared/data/warc".into()));
+    let mut inputs = vec![text(&made)];
+    let mut folders: Vec<PathBuf> = vec![given];
+    while let Some(below) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&below) else {
+            continue;
+        };
+        let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        let (inner, files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
+        folders.extend(inner);
+        let mut files: Vec<String> = files.iter().map(|path| text(path)).collect();
+        files.retain(|file| is_shard(file));
+        if files.is_empty() {
+            continue;
+        }
+        let watched: Vec<Watched> = files
+            .iter()
+            .map(|file| watch(&["warc", "check", file]))
+            .collect();
+        let peak = watched.iter().map(|watched| watched.peak).max();
+        let mut exits: Vec<i32> = watched.iter().map(|watched| watched.exit).collect();
+        exits.sort_unstable();
+        exits.dedup();
+        let what = format!("{} shards of `{}`", files.len(), below.display());
+        show(
+            &what,
+            peak.unwrap_or(0),
+            READING_PROMISE,
+            &format!("{exits:?}"),
+        );
+        inputs.extend(files);
+    }
+    // Several workers are to meet it at a time.
+    for copy in ["again", "once-more", "at-last"] {
+        let copy = made.join(format!("window-{copy}.warc.zst"));
+        fs::copy(made.join("window.warc.zst"), copy).expect("room for a bomb");
+    }
+    println!("\n| a run of all of them, four threads | peak anonymous | promise | exit |");
+    println!("|---|---|---|---|");
+    let out = folder.join("run-of-all");
+    for (kind, megabytes) in [("wat", 128), ("warc", 128), ("wat", 512), ("warc", 512)] {
+        let flags = format!(
+            "run --kind {kind} --memory {megabytes}M --level host --threads 4 --max-bad-records 100% --max-bad-shards 100% --no-progress -q --out"
+        );
+        let mut flags: Vec<String> = flags.split(' ').map(str::to_owned).collect();
+        flags.push(text(&out));
+        flags.extend(inputs.iter().cloned());
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let watched = watch(&flags);
+        fs::remove_dir_all(&out).expect("a run");
+        let what = format!("`--kind {kind} --memory {megabytes}M`");
+        let exit = watched.exit.to_string();
+        show(&what, watched.peak, promise(megabytes << 20), &exit);
+    }
+    assert!(broken.is_empty(), "the promise is broken: {broken:?}");
+}
+
+/// Whether a run would take the file out of a folder.
+fn is_shard(file: &str) -> bool {
+    let plain = file.trim_end_matches(".gz").trim_end_matches(".zst");
+    [".warc", ".wat", ".wet"]
+        .iter()
+        .any(|end| plain.ends_with(end))
+}
+
+/// One run of much more than its budget.
+fn running(folder: &Path) {
     let shards = match std::env::var_os("CRAWLRANK_BENCH_SHARDS") {
         Some(given) => PathBuf::from(given),
-        None => make_shards(folder.path().join("shards")),
+        None => make_shards(folder.join("shards")),
     };
-    let input = shards.to_string_lossy().into_owned();
+    let input = text(&shards);
     let bytes: u64 = shard::find(std::slice::from_ref(&input), &FindOptions::local(None))
         .expect("shards")
         .iter()
         .map(|shard| shard.bytes)
         .sum();
-    let out = folder.path().join("run");
+    let out = text(&folder.join("run"));
     let started = Instant::now();
+    let watched = watch(&[
+        "run",
+        &input,
+        "--memory",
+        "128M",
+        "--no-progress",
+        "-q",
+        "--out",
+        &out,
+    ]);
+    println!("\n| shards | `--memory` | peak anonymous | promise | seconds | exit |");
+    println!("|---|---|---|---|---|---|");
+    println!(
+        "| {:.0} MB | 128 MiB | {} | {} MiB | {:.0} | {} |",
+        bytes as f64 / 1e6,
+        mib(watched.peak),
+        promise(BUDGET) >> 20,
+        started.elapsed().as_secs_f64(),
+        watched.exit
+    );
+    assert!(watched.peak <= promise(BUDGET), "the promise is broken");
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}
+
+/// What came of a process.
+struct Watched {
+    /// The most anonymous bytes that were seen, each millisecond.
+    peak: u64,
+    exit: i32,
+}
+
+/// Runs the program, and looks at it.
+fn watch(arguments: &[&str]) -> Watched {
     let mut child = Command::new(env!("CARGO_BIN_EXE_crawlrank"))
-        .args([
-            "run",
-            &input,
-            "--memory",
-            "128M",
-            "--no-progress",
-            "-q",
-            "--out",
-        ])
-        .arg(&out)
-        .stdout(Stdio::inherit())
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .expect("the program starts");
     let status_file = format!("/proc/{}/status", child.id());
     let mut peak = 0;
-    let status = loop {
+    loop {
         if let Some(status) = child.try_wait().expect("the program can be waited for") {
-            break status;
+            let exit = status.code().unwrap_or(-1);
+            return Watched { peak, exit };
         }
         peak = peak.max(anonymous_bytes(&status_file));
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+type Bomb = Box<dyn FnOnce(File) -> io::Result<()>>;
+
+/// Inputs that are much larger than they look.
+fn bombs() -> Vec<(&'static str, Bomb)> {
+    fn gzip(head: String, content: impl Read + 'static, tail: &'static str) -> Bomb {
+        Box::new(move |file| {
+            let mut encoder = GzEncoder::new(file, Compression::fast());
+            let mut plain = io::Cursor::new(head).chain(content).chain(tail.as_bytes());
+            io::copy(&mut plain, &mut encoder)?;
+            encoder.finish()?.flush()
+        })
+    }
+    fn head(kind: &str, content_type: &str, length: u64) -> String {
+        format!(
+            "WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: http://a.example/\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
+        )
+    }
+    const END: &str = "\r\n\r\n";
+    const JSON: &str = "application/json";
+    const HTTP: &str = "application/http; msgtype=response";
+    const HTML: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n";
+    let zeros = |bytes| io::repeat(0).take(bytes);
+    // As large as a record may be, so that it is read.
+    let record = |kind, content_type, before: &str, unit: &str, after: &str| {
+        let room = RECORD as usize - before.len() - after.len();
+        let block = before.to_owned() + &unit.repeat(room / unit.len()) + after;
+        gzip(
+            head(kind, content_type, block.len() as u64),
+            io::Cursor::new(block),
+            END,
+        )
     };
-    let promise = BUDGET + BUDGET / 10 + (64 << 20);
-    println!("| shards | --memory | peak anonymous | promise | seconds | exit |");
-    println!("|---|---|---|---|---|---|");
-    println!(
-        "| {:.0} MB | 128 MiB | {} MiB | {} MiB | {:.0} | {} |",
-        bytes as f64 / 1e6,
-        peak >> 20,
-        promise >> 20,
-        started.elapsed().as_secs_f64(),
-        status.code().unwrap_or(-1)
-    );
-    assert!(peak <= promise, "the promise is broken");
+    let wat_page = r#"{"Envelope":{"WARC-Header-Metadata":{"WARC-Type":"response","WARC-Target-URI":"http://a.example/"},"Payload-Metadata":{"HTTP-Response-Metadata":{"HTML-Metadata":{"Links":["#;
+    let wat_link = r#"{"path":"A@/href","url":"http://b.example/"},"#;
+    let wat_end = r#"{"path":"A@/href","url":"http://c.example/"}]}}}}}"#;
+    let encoded: Bomb = Box::new(move |file| {
+        let mut body = GzEncoder::new(Vec::new(), Compression::fast());
+        io::copy(&mut zeros(BOMB), &mut body)?;
+        let http = format!("{HTML}Content-Encoding: gzip\r\n\r\n").into_bytes();
+        let block = [http, body.finish()?].concat();
+        let head = head("response", HTTP, block.len() as u64);
+        gzip(head, io::Cursor::new(block), END)(file)
+    });
+    let wide_window: Bomb = Box::new(move |file| {
+        let mut encoder = zstd::stream::Encoder::new(file, 1)?;
+        encoder.window_log(27)?; // 128 MiB, as large as it may be
+        let head = head("resource", "text/plain", BOMB);
+        let plain = io::Cursor::new(head)
+            .chain(zeros(BOMB))
+            .chain(END.as_bytes());
+        io::copy(&mut { plain }, &mut encoder)?;
+        encoder.finish()?.flush()
+    });
+    let empty_members: Bomb = Box::new(move |mut file| {
+        let member = GzEncoder::new(Vec::new(), Compression::fast()).finish()?;
+        file.write_all(&member.repeat(1 << 21))
+    });
+    vec![
+        (
+            "zeros.warc.gz",
+            gzip(head("resource", "text/plain", BOMB), zeros(BOMB), END),
+        ),
+        (
+            "length-too-small.warc.gz",
+            gzip(head("resource", "text/plain", 10), zeros(BOMB), END),
+        ),
+        (
+            "length-too-large.warc.gz",
+            gzip(head("resource", "text/plain", u64::MAX), zeros(BOMB), ""),
+        ),
+        (
+            "header-of-one-line.warc.gz",
+            gzip(
+                "WARC/1.0\r\nA: ".to_owned(),
+                io::repeat(b'a').take(BOMB),
+                "",
+            ),
+        ),
+        (
+            "header-of-many-lines.warc.gz",
+            gzip(
+                "WARC/1.0\r\n".to_owned() + &"A: b\r\n".repeat(1 << 24),
+                zeros(0),
+                "",
+            ),
+        ),
+        ("empty-members.warc.gz", empty_members),
+        ("window.warc.zst", wide_window),
+        (
+            "largest-record.warc.gz",
+            record("resource", "text/plain", "", "some text ", ""),
+        ),
+        (
+            "links.warc.wat.gz",
+            record("metadata", JSON, wat_page, wat_link, wat_end),
+        ),
+        ("deep.warc.wat.gz", record("metadata", JSON, "", "[", "")),
+        (
+            "string.warc.wat.gz",
+            record("metadata", JSON, "{\"Envelope\":\"", "\\u0000", "\"}"),
+        ),
+        (
+            "html.warc.gz",
+            record(
+                "response",
+                HTTP,
+                &format!("{HTML}\r\n"),
+                "<a href=//b.example/>b",
+                "",
+            ),
+        ),
+        (
+            "one-attribute.warc.gz",
+            record(
+                "response",
+                HTTP,
+                &format!("{HTML}\r\n<a href='"),
+                "&amp;",
+                "'>",
+            ),
+        ),
+        ("encoded-body.warc.gz", encoded),
+    ]
 }
 
 fn make_shards(out: PathBuf) -> PathBuf {
