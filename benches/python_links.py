@@ -4,7 +4,7 @@ Needs `crawlrank` (a release build), `fastwarc`, `orjson` and `pyarrow`. A small
 repeated until it has 60 MB. Without any a synthetic one is made. Median of five interleaved rounds, CPU time
 of the process.
 
-The peer is written after the rules of cc-pyspark's `ExtractLinksJob` (commit 49daea0), on the fastest readers
+The peer is written after the rules of cc-pyspark's `ExtractLinksJob` (`cc_rules.py`), on the fastest readers
 that Python has: FastWARC for records, orjson for JSON. It gives pairs of two addresses and nothing else; its
 time is that of going through them, none kept. Ours is that of `cr.links` read as a stream of Arrow batches,
 each of them pulled: the same pairs with hosts, kind, rel and text. Whether the pairs are the same is looked
@@ -23,117 +23,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
 import crawlrank as cr
-import orjson
 import pyarrow as pa
-from fastwarc.warc import ArchiveIterator, WarcRecordType
+from cc_rules import Pair, link_pairs
 
 ROUNDS = 5
 ENOUGH_BYTES = 60_000_000
 TARGET = 5
-
-# --- The peer: pairs of addresses by the rules of Common Crawl's job. ---
-
-ABSOLUTE = re.compile(r"(?:https?:)?//")
-IN_BRACKETS = re.compile(r"<([^>]*)>")
-META_PROPERTIES = frozenset(
-    f"{of}:{what}"
-    for of, several in {
-        "og": ["url", "image", "image:secure_url", "video", "video:url", "video:secure_url"],
-        "twitter": ["url", "image:src"],
-    }.items()
-    for what in several
-)
-META_NAMES = frozenset(
-    [
-        "twitter:image",
-        "thumbnail",
-        "application-url",
-        "msapplication-starturl",
-        "msapplication-TileImage",
-        "vb_meta_bburl",
-    ]
-)
-Pair = tuple[str, str]
-
-
-def peer_pairs(shard: Path) -> Iterator[Pair]:
-    """The pairs of a shard; a page, or a group of elements, without links gives a pair of itself."""
-    with shard.open("rb") as stream:
-        for record in ArchiveIterator(stream, record_types=WarcRecordType.metadata, parse_http=False):
-            if record.headers.get("Content-Type") != "application/json":
-                continue
-            try:
-                envelope = orjson.loads(record.reader.read())["Envelope"]
-            except ValueError:
-                continue
-            header = envelope["WARC-Header-Metadata"]
-            if header["WARC-Type"] == "response":
-                url = header["WARC-Target-URI"]
-                nothing = True
-                for pair in page_pairs(url, envelope):
-                    nothing = False
-                    yield pair
-                if nothing:
-                    yield url, url
-
-
-def page_pairs(url: str, envelope: dict[str, Any]) -> Iterator[Pair]:
-    response = envelope.get("Payload-Metadata", {}).get("HTTP-Response-Metadata")
-    if response is None:
-        return
-    for name, value in response.get("Headers", {}).items():
-        lower = name.lower()
-        if lower not in ("link", "content-location"):
-            continue
-        for text in value if isinstance(value, list) else [value]:
-            for address in IN_BRACKETS.findall(text) if lower == "link" else [text]:
-                yield url, address
-    html = response.get("HTML-Metadata")
-    if html is None:
-        return
-    head = html.get("Head", {})
-    base = url
-    if "Base" in head:
-        with suppress(ValueError):
-            base = urljoin(url, head["Base"]) or url
-    if "Link" in head:
-        yield from element_pairs(url, base, head["Link"], "url")
-    for meta in head.get("Metas", ()):
-        if (
-            meta.get("property") in META_PROPERTIES
-            or meta.get("name") in META_NAMES
-            or ABSOLUTE.match(meta.get("content", ""))
-        ):
-            yield from element_pairs(url, base, (meta,), "content")
-    if "Scripts" in head:
-        yield from element_pairs(url, base, head["Scripts"], "url")
-    if "Links" in html:
-        yield from element_pairs(url, base, html["Links"], "url", "href")
-
-
-def element_pairs(
-    url: str, base: str, elements: Iterable[dict[str, str]], attribute: str, style: str = ""
-) -> Iterator[Pair]:
-    nothing = True
-    for element in elements:
-        address = element.get(attribute)
-        if address is None:
-            address = element.get(style)
-            if address is None or not ABSOLUTE.match(address):
-                continue
-        try:
-            target = urljoin(base, address)
-        except ValueError:
-            continue
-        nothing = False
-        yield url, target
-    if nothing:
-        yield url, url
-
 
 # --- Ours. ---
 
@@ -153,7 +51,7 @@ def our_pairs(shard: Path) -> Iterator[Pair]:
 
 def compare(shard: Path) -> None:
     """Counts pairs that both have, and sorts the others by their reason."""
-    theirs, ours = Counter(peer_pairs(shard)), Counter(our_pairs(shard))
+    theirs, ours = Counter(link_pairs(shard)), Counter(our_pairs(shard))
     both = (theirs & ours).total()
     left: Counter[Pair] = Counter()
     for (source, target), count in (ours - theirs).items():
@@ -274,8 +172,8 @@ def measure(shard: Path) -> None:
     ways: dict[str, Callable[[], object]] = {
         "`cr.links`, profile cc": lambda: exhaust(our_batches(shard, "cc")),
         "`cr.links`, profile browser": lambda: exhaust(our_batches(shard, "browser")),
-        "FastWARC, orjson, urljoin: pairs gone through": lambda: exhaust(peer_pairs(shard)),
-        "the same: pairs as an Arrow table": lambda: as_table(peer_pairs(shard)),
+        "FastWARC, orjson, urljoin: pairs gone through": lambda: exhaust(link_pairs(shard)),
+        "the same: pairs as an Arrow table": lambda: as_table(link_pairs(shard)),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
