@@ -255,6 +255,27 @@ impl Outcome {
         sum
     }
 
+    /// What was lost, a phrase each.
+    pub fn troubles(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        if self.internal > 0 {
+            troubles.push(format!(
+                "{} shards failed by a fault of ours",
+                self.internal
+            ));
+        }
+        if self.faults > 0 {
+            troubles.push(format!(
+                "{} faults, {} bytes lost",
+                self.faults, self.fault_bytes
+            ));
+        }
+        if !self.bad_shards.is_empty() {
+            troubles.push(format!("{} bad shards", self.bad_shards.len()));
+        }
+        troubles
+    }
+
     /// What to look at when shards are sound and hold no page: most often they are of the other kind.
     pub fn hint(&self) -> Option<String> {
         (self.pages == 0 && self.records > 0).then(|| {

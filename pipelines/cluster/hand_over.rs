@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crawlrank_graph::{Column, ColumnValue};
 
 use super::rows::Account;
 use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
@@ -169,6 +171,18 @@ pub fn publish(out: &Path, tables: &[(&Path, &str)]) -> Result<()> {
         of_cluster: false,
     });
     commits.publish_all(finished.collect())
+}
+
+/// Reads the values in some files, each with their number, one after the other.
+///
+/// # Errors
+/// A file that is not there, or has other values.
+pub fn read_columns<T: ColumnValue>(files: &[(PathBuf, u64)]) -> Result<Vec<T>> {
+    let mut values = Vec::new();
+    for (path, len) in files {
+        values.extend_from_slice(&Column::<T>::open(path, *len)?);
+    }
+    Ok(values)
 }
 
 /// Writes the accounts, by shard, and with each its faults, which come in the same order.

@@ -11,6 +11,7 @@ use crawlrank_graph::{AnyGraph, Dangling, HarmonicOptions, PageRankOptions, Rank
 use super::graph::check_graph;
 use super::run::{Summary, budget, pool, threads, work};
 use crate::cli::{Context, RankingFlags};
+use crate::cluster::hand_over::read_columns;
 use crate::error::{Error, Exit, Result, quoted};
 use crate::escape::shown_path;
 use crate::manifest::{self, Commits, Manifest};
@@ -191,8 +192,8 @@ impl Rank {
 /// PageRank as others have iterated it: the scores of all nodes, which were not made to sum to 1, and the L1 change of each iteration.
 #[derive(Clone, Debug)]
 pub struct Iterated {
-    /// One for each node.
-    pub scores: Vec<f64>,
+    /// Files of one score for each node, in order, each with its length.
+    pub scores: Vec<(PathBuf, u64)>,
     /// The first iteration's first.
     pub residuals: Vec<f64>,
 }
@@ -246,7 +247,8 @@ pub fn rank_run(
                 ..options
             };
             let mut ranking = Ranking::new(graph, &options)?;
-            ranking.take_up(&iterated.scores, iterated.residuals.clone())?;
+            let scores = read_columns(&iterated.scores)?;
+            ranking.take_up(&scores, iterated.residuals.clone())?;
             ranking.save(&run.checkpoint(level))?;
         }
     }

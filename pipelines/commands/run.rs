@@ -204,29 +204,13 @@ impl Summary {
     /// What was lost, what did not converge, and whether shards of another kind were meant, in one line; nothing when all is
     /// well.
     pub fn trouble(&self) -> Option<String> {
-        let read = &self.outcome;
-        let mut troubles = Vec::new();
-        if read.internal > 0 {
-            troubles.push(format!(
-                "{} shards failed by a fault of ours",
-                read.internal
-            ));
-        }
-        if read.faults > 0 {
-            troubles.push(format!(
-                "{} faults, {} bytes lost",
-                read.faults, read.fault_bytes
-            ));
-        }
-        if !read.bad_shards.is_empty() {
-            troubles.push(format!("{} bad shards", read.bad_shards.len()));
-        }
+        let mut troubles = self.outcome.troubles();
         let unfinished = self.reports.iter().filter(|(_, report)| !report.converged);
         troubles.extend(unfinished.map(|(level, report)| {
             let iterations = report.iterations;
             format!("PageRank of level {level} did not converge within {iterations} iterations")
         }));
-        troubles.extend(read.hint());
+        troubles.extend(self.outcome.hint());
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 

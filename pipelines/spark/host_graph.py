@@ -118,9 +118,9 @@ def main(given: argparse.Namespace) -> int:
     except (ValueError, AnalysisException) as error:  # options, and what `work` holds
         print(f"error[E-USAGE]: {error}", file=sys.stderr)
         return 2
-    troubles = [warning for warning in said if warning.filename == __file__]
-    for trouble in troubles:
-        print(trouble.message, file=sys.stderr)
+    troubles = [warning.message for warning in said if warning.filename == __file__]
+    if troubles:
+        print(troubles[-1], file=sys.stderr)  # that of `rank` has all that `build` said
     print(cr.open(given.out))
     return 3 if troubles else 0
 

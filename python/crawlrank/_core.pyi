@@ -769,8 +769,8 @@ def cluster_begin(
     shards: Sequence[str],
     accounts: str | PathLike[str],
     faults: str | PathLike[str],
-) -> None:
-    """Begins a run with the accounts of its shards."""
+) -> str | None:
+    """Begins a run with the accounts of its shards; returns what was lost, in words."""
 
 def cluster_hosts(hosts: _Arrow, private_suffixes: bool) -> tuple[Column, Column, Column]:
     """Of a column of reversed host names the names as people write them, the registered domains, reversed,

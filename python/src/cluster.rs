@@ -250,7 +250,7 @@ pub(crate) fn cluster_is_built(
     py.detach(look).map_err(|e| raised(py, &e))
 }
 
-/// Begins a run with the accounts of its shards.
+/// Begins a run with the accounts of its shards; returns what was lost, in words.
 #[pyfunction]
 pub(crate) fn cluster_begin(
     py: Python<'_>,
@@ -259,14 +259,16 @@ pub(crate) fn cluster_begin(
     shards: Vec<String>,
     accounts: PathBuf,
     faults: PathBuf,
-) -> PyResult<()> {
+) -> PyResult<Option<String>> {
     py.detach(|| {
         let shards = parsed_all(&shards)?;
         let told = Told {
             accounts: &accounts,
             faults: &faults,
         };
-        hand_over::begin(&out, &parsed::<Recipe>(recipe)?, &shards, told).map(|_| ())
+        let outcome = hand_over::begin(&out, &parsed::<Recipe>(recipe)?, &shards, told)?;
+        let troubles = outcome.troubles();
+        Ok((!troubles.is_empty()).then(|| troubles.join("; ")))
     })
     .map_err(|e| raised(py, &e))
 }
@@ -326,10 +328,8 @@ pub(crate) fn cluster_rank(
             ));
         };
         let mut of_levels = BTreeMap::new();
-        for (level, (files, residuals)) in iterated {
-            let level = parse_level(&level)?;
-            let scores = columns::<f64>(&files)?;
-            of_levels.insert(level, Iterated { scores, residuals });
+        for (level, (scores, residuals)) in iterated {
+            of_levels.insert(parse_level(&level)?, Iterated { scores, residuals });
         }
         let context = Context {
             interrupt: interrupt.clone(),
@@ -398,15 +398,6 @@ fn each_row(
     Ok(())
 }
 
-/// Reads the values in some files, each with their number, one after the other.
-fn columns<T: crawlrank_graph::ColumnValue>(files: &[(PathBuf, u64)]) -> Result<Vec<T>> {
-    let mut values = Vec::new();
-    for (path, len) in files {
-        values.extend_from_slice(&crawlrank_graph::Column::<T>::open(path, *len)?);
-    }
-    Ok(values)
-}
-
 /// Consecutive nodes with their incoming edges, for ranking in blocks. Vectors are in files of NumPy's format.
 #[pyclass(frozen, module = "crawlrank")]
 pub(crate) struct ClusterBlock(Mutex<RankingBlock>);
@@ -430,7 +421,7 @@ impl ClusterBlock {
     ) -> PyResult<()> {
         let mut arrays = open(edges, "edges")?;
         py.detach(|| {
-            let degrees: Vec<u32> = columns(&degrees)?;
+            let degrees: Vec<u32> = hand_over::read_columns(&degrees)?;
             let mut sources = Vec::new();
             let mut ends = vec![0usize; (end - start) as usize];
             let mut last = start;
@@ -494,8 +485,8 @@ impl ClusterBlock {
                 damping,
                 ..PageRankOptions::default()
             };
-            let all = columns::<f64>(&all_contributions)?;
-            let before = columns::<f64>(&[from_scores])?;
+            let all = hand_over::read_columns::<f64>(&all_contributions)?;
+            let before = hand_over::read_columns::<f64>(&[from_scores])?;
             let mut block = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             write_scores(
                 block.step(&all, dangling, before, &options)?,

@@ -70,7 +70,8 @@ def test_executors_may_be_killed_at_work(
         return any((work / "rows").rglob("part-*")) and not (work / "rows/_SUCCESS").exists()
 
     reading = Killer(read_some)
-    cgs.build(links, out, work=work)
+    with pytest.warns(UserWarning, match="2 faults"):
+        cgs.build(links, out, work=work)
     assert reading.killed
 
     def ranked_some() -> bool:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import assert_same
+from conftest import assert_same, record
 from pyspark.sql import DataFrame, SparkSession
 
 import crawlrank as cr
 import crawlrank.spark as cgs
-from crawlrank.spark import _source
+from crawlrank import _core
+from crawlrank.spark import _rank, _source
 
 MASTER = "local[2]"
 
@@ -33,7 +34,8 @@ def rows_of(spark: SparkSession, shards: Path | list[str], kind: str, **options:
 def built(spark: SparkSession, shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that Spark has built and nobody has ranked."""
     out = tmp_path_factory.mktemp("built") / "run"
-    cgs.build(rows_of(spark, shards, "host_links", edge_pages=True, split="32K"), out)
+    with pytest.warns(UserWarning, match="2 faults, .* bytes lost"):
+        cgs.build(rows_of(spark, shards, "host_links", edge_pages=True, split="32K"), out)
     return out
 
 
@@ -137,6 +139,46 @@ def test_pages_are_built_too(spark: SparkSession, shards: Path, tmp_path: Path) 
     assert_same(tmp_path / "run", tmp_path / "one")
 
 
+NO_PAGE = b"WARC/1.0\r\nWARC-Type: warcinfo\r\nContent-Length: 0\r\n\r\n\r\n\r\n"
+ALONE = "https://alone.example/"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [NO_PAGE, record(ALONE, []), record(ALONE, [ALONE]), record(ALONE, ["https://other.example/"])],
+    ids=["no page", "no link", "a link to itself", "two hosts"],
+)
+@pytest.mark.filterwarnings("ignore:.*no page in 1 records:UserWarning")
+def test_graphs_of_next_to_nothing(spark: SparkSession, tmp_path: Path, content: bytes) -> None:
+    shard, one = tmp_path / "small.warc.wat", tmp_path / "one"
+    shard.write_bytes(content)
+    cr.run(shard, out=one, memory="256M", progress=False)
+    for on in ("driver", "cluster"):
+        out = tmp_path / on
+        cgs.build(rows_of(spark, shard, "host_links"), out)
+        cgs.rank(out, on=on, memory="256M")
+        assert_same(out, one)
+
+
+def test_blocks_have_nearly_the_same_weight() -> None:
+    bin_nodes = _core.ClusterBlock.ALIGNMENT
+
+    def bins_of(weights: list[int], blocks: int) -> list[tuple[float, float]]:
+        num_nodes = len(weights) * bin_nodes - 7
+        cut = _rank._blocks(weights, num_nodes, blocks)
+        assert [block.number for block in cut] == [*range(len(cut))]
+        assert [block.start for block in cut[1:]] == [block.end for block in cut[:-1]]
+        assert cut[-1].end == num_nodes
+        return [(block.start / bin_nodes, -(-block.end // bin_nodes)) for block in cut]
+
+    assert bins_of([1, 1, 1, 1], 2) == [(0, 2), (2, 4)]
+    assert bins_of([9, 1, 1, 1, 1, 1, 4], 2) == [(0, 1), (1, 7)]
+    assert bins_of([100, 1, 1, 1], 3) == [(0, 1), (1, 4)]
+    assert bins_of([1, 1, 100], 2) == [(0, 2), (2, 3)]
+    assert bins_of([5, 5], 10) == [(0, 1), (1, 2)]
+    assert bins_of([5, 5], 0) == [(0, 2)]
+
+
 def test_the_notebook_shows_of_it_what_it_shows_of_one_machine(spark: SparkSession, tmp_path: Path) -> None:
     if importlib.util.find_spec("marimo") is None:
         pytest.skip("notebooks/requirements.txt is not installed: `make .venv/notebooks`")
@@ -162,7 +204,8 @@ def test_too_much_damage_fails_loudly_and_a_higher_limit_goes_on(
         cgs.build(links, tmp_path / "run", max_bad_records="50%", strict=True)
     rows = tmp_path / "run.spark/rows/_SUCCESS"
     made = rows.stat().st_mtime_ns
-    cgs.build(links, tmp_path / "run", max_bad_shards=2)
+    with pytest.warns(UserWarning, match="2 bad shards"):
+        cgs.build(links, tmp_path / "run", max_bad_shards=2)
     assert rows.stat().st_mtime_ns == made
     with pytest.warns(UserWarning, match="2 bad shards"):
         cgs.rank(tmp_path / "run", no_harmonic=True, memory="256M")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def build(
         RefusedError: when more was lost than is allowed. What was read is kept: the same call with a higher
             limit goes on.
         UsageError: when `out` holds a run of other shards or options.
-        ValueError: when `work` holds stages of others.
+        ValueError: when `work` holds stages of others. A `UserWarning` says when something was lost.
     """
     facts = links.schema["shard"].metadata if "shard" in links.columns else {}
     if facts.get("crawlrank_kind") not in _LEVELS:
@@ -93,13 +94,15 @@ def build(
     folder = Folder(work if work is not None else f"{Path(out).absolute()}.spark")
     job = Job(links.sparkSession, folder, recipe, identity)
     rows = job.stage("rows", lambda: links)
-    _begin(Path(out), job, rows, shards)
+    trouble = _begin(Path(out), job, rows, shards)
     for name in recipe["level"]:
         _tables_of(name, job, rows)
     # What a killed one leaves there goes away with the next beginning.
     scratch = Path(out, "tmp", "tables")
     tables = [table for name in recipe["level"] for table in _collected(name, job, scratch)]
     _core.cluster_publish(Path(out), tables)
+    if trouble:
+        warnings.warn(f"{out}: {trouble}", UserWarning, stacklevel=2)
 
 
 def _levels(level: str | Sequence[str] | None, kind: str) -> list[str]:
@@ -175,8 +178,8 @@ class Job:
         )
 
 
-def _begin(out: Path, job: Job, rows: DataFrame, shards: list[str]) -> None:
-    """Begins the run with what was read and lost."""
+def _begin(out: Path, job: Job, rows: DataFrame, shards: list[str]) -> str | None:
+    """Begins the run with what was read and lost; returns the latter in words."""
     with tempfile.TemporaryDirectory(prefix="crawlrank-") as folder:
         accounts, faults = Path(folder, "accounts"), Path(folder, "faults")
         # In one partition: each is a job of its own.
@@ -184,7 +187,7 @@ def _begin(out: Path, job: Job, rows: DataFrame, shards: list[str]) -> None:
         offset = F.get_json_object("fault", "$.offset").cast("bigint")
         lost = rows.where("fault is not null").orderBy("shard", offset, "fault")
         _write_lines(faults, lost.select("fault"))
-        _core.cluster_begin(out, json.dumps(job.recipe), shards, accounts, faults)
+        return _core.cluster_begin(out, json.dumps(job.recipe), shards, accounts, faults)
 
 
 def _write_lines(path: Path, rows: DataFrame) -> None:

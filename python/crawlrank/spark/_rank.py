@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
+import itertools
 import json
 import sys
 import tempfile
@@ -56,7 +58,7 @@ def rank(
     Args:
         out: the run directory.
         on: `driver`, or `cluster`, which needs an active session.
-        blocks: how many tasks share an iteration; default two for each core of the cluster.
+        blocks: at most so many tasks share an iteration; default two for each core of the cluster.
         work: the folder that was given to `build`. It is removed in the end.
         memory: bytes to use on the machine of the driver, a number or `"4G"`; default 60 % of the machine's.
         threads: default one a core.
@@ -143,10 +145,11 @@ def _iterate(level: str, folder: Folder, recipe: dict, blocks: int | None, scrat
     if spark is None:
         raise RuntimeError('there is no active session of Spark to rank on: begin one, or give `on="driver"`')
     nodes = spark.read.parquet(folder.for_spark(f"{level}-nodes"))
-    num_nodes = nodes.count()
-    if num_nodes == 0:
+    weights = _weights(nodes)
+    if not weights:
         return [], []
-    parts = _blocks(num_nodes, blocks or 2 * spark.sparkContext.defaultParallelism)
+    num_nodes = nodes.count()
+    parts = _blocks(weights, num_nodes, blocks or 2 * spark.sparkContext.defaultParallelism)
     keys = [recipe[key] for key in ("damping", "tolerance", "max_iterations")]
     # Blocks are those of one build.
     listed = json.loads(folder.read(Job.LIST) or b"{}").get("identity")
@@ -182,13 +185,24 @@ def _is_done(state: _State, recipe: dict) -> bool:
     return has_converged or state.iteration >= recipe["max_iterations"]
 
 
-def _blocks(num_nodes: int, blocks: int) -> list[_Block]:
-    """Cuts nodes into blocks of nearly as many bins each."""
-    alignment = _core.ClusterBlock.ALIGNMENT
-    bins = -(-num_nodes // alignment)
-    count = max(1, min(blocks, bins))
-    starts = [block * bins // count * alignment for block in range(count)] + [num_nodes]
-    return [_Block(number, starts[number], starts[number + 1]) for number in range(count)]
+def _weights(nodes: DataFrame) -> list[int]:
+    """Of each bin of nodes, how many edges lead into it, and how many nodes it has, in one."""
+    number = F.floor(F.col("id") / _core.ClusterBlock.ALIGNMENT).alias("bin")
+    bins = nodes.groupBy(number).agg((F.sum("in_degree") + F.count("*")).alias("weight"))
+    return [row["weight"] for row in bins.orderBy("bin").collect()]
+
+
+def _blocks(weights: list[int], num_nodes: int, blocks: int) -> list[_Block]:
+    """Cuts nodes into blocks of whole bins, of nearly the same weight; fewer where a bin outweighs others."""
+    before = [0, *itertools.accumulate(weights)]
+
+    def nearest(share: float) -> int:
+        behind = bisect.bisect_left(before, share)
+        return min(behind - 1, behind, key=lambda number: abs(before[number] - share)) if behind else 0
+
+    bins = {nearest(before[-1] * block / blocks) for block in range(1, blocks)} - {0, len(weights)}
+    edges = [0, *(number * _core.ClusterBlock.ALIGNMENT for number in sorted(bins)), num_nodes]
+    return [_Block(number, *ends) for number, ends in enumerate(itertools.pairwise(edges))]
 
 
 def _vector(below: str, what: str, iteration: int, block: int) -> str:
