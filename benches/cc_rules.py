@@ -49,6 +49,15 @@ META_NAMES = frozenset(
 Pair = tuple[str, str]
 
 
+def header_links(headers: dict[str, Any]) -> Iterator[str]:
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower not in ("link", "content-location"):
+            continue
+        for text in value if isinstance(value, list) else [value]:
+            yield from IN_BRACKETS.findall(text) if lower == "link" else [text]
+
+
 # --- Addresses. ---
 
 
@@ -69,24 +78,19 @@ def link_pairs(shard: Path) -> Iterator[Pair]:
             if header["WARC-Type"] == "response":
                 url = header["WARC-Target-URI"]
                 nothing = True
-                for pair in page_pairs(url, envelope):
+                for pair in link_pairs_of_page(url, envelope):
                     nothing = False
                     yield pair
                 if nothing:
                     yield url, url
 
 
-def page_pairs(url: str, envelope: dict[str, Any]) -> Iterator[Pair]:
+def link_pairs_of_page(url: str, envelope: dict[str, Any]) -> Iterator[Pair]:
     response = envelope.get("Payload-Metadata", {}).get("HTTP-Response-Metadata")
     if response is None:
         return
-    for name, value in response.get("Headers", {}).items():
-        lower = name.lower()
-        if lower not in ("link", "content-location"):
-            continue
-        for text in value if isinstance(value, list) else [value]:
-            for address in IN_BRACKETS.findall(text) if lower == "link" else [text]:
-                yield url, address
+    for address in header_links(response.get("Headers", {})):
+        yield url, address
     html = response.get("HTML-Metadata")
     if html is None:
         return
@@ -96,21 +100,21 @@ def page_pairs(url: str, envelope: dict[str, Any]) -> Iterator[Pair]:
         with suppress(ValueError):
             base = urljoin(url, head["Base"]) or url
     if "Link" in head:
-        yield from element_pairs(url, base, head["Link"], "url")
+        yield from link_pairs_of_elements(url, base, head["Link"], "url")
     for meta in head.get("Metas", ()):
         if (
             meta.get("property") in META_PROPERTIES
             or meta.get("name") in META_NAMES
             or ABSOLUTE.match(meta.get("content", ""))
         ):
-            yield from element_pairs(url, base, (meta,), "content")
+            yield from link_pairs_of_elements(url, base, (meta,), "content")
     if "Scripts" in head:
-        yield from element_pairs(url, base, head["Scripts"], "url")
+        yield from link_pairs_of_elements(url, base, head["Scripts"], "url")
     if "Links" in html:
-        yield from element_pairs(url, base, html["Links"], "url", "href")
+        yield from link_pairs_of_elements(url, base, html["Links"], "url", "href")
 
 
-def element_pairs(
+def link_pairs_of_elements(
     url: str, base: str, elements: Iterable[dict[str, str]], attribute: str, style: str = ""
 ) -> Iterator[Pair]:
     nothing = True
@@ -295,12 +299,3 @@ class HostPairs:
                 if not LABEL.match(labels[place]):
                     return None
         return ".".join(reversed(labels))
-
-
-def header_links(headers: dict[str, Any]) -> Iterator[str]:
-    for name, value in headers.items():
-        lower = name.lower()
-        if lower not in ("link", "content-location"):
-            continue
-        for text in value if isinstance(value, list) else [value]:
-            yield from IN_BRACKETS.findall(text) if lower == "link" else [text]

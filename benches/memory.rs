@@ -5,6 +5,7 @@
 //! is; then a run takes all of these at once. A second run takes the shards below `CRAWLRANK_BENCH_SHARDS`, else some made by `synth` that are ten
 //! times larger than the budget of 128 MiB (half a minute of work, 1.4 GB of disk). Run it by `cargo bench --bench memory`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ fn reading(folder: &Path) {
             broken.push(what.to_owned());
         }
     };
-    for (name, bomb) in bombs() {
+    for (name, exit, bomb) in bombs() {
         let path = made.join(name);
         bomb(File::create(&path).expect("a file")).expect("room for a bomb");
         let promised = match name.ends_with(".zst") {
@@ -59,40 +60,34 @@ fn reading(folder: &Path) {
             false => READING_PROMISE,
         };
         let watched = watch(&["warc", "check", &text(&path)]);
-        show(name, watched.peak, promised, &watched.exit.to_string());
+        assert_eq!(watched.exit, exit, "{name}");
+        show(name, watched.peak, promised, &exit.to_string());
     }
-    let given = std::env::var_os("CRAWLRANK_BENCH_INPUTS");
-    let given = PathBuf::from(given.unwrap_or_else(|| "../shared/data/warc".into()));
     let mut inputs = vec![text(&made)];
-    let mut folders: Vec<PathBuf> = vec![given];
-    while let Some(below) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&below) else {
-            continue;
-        };
-        let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        let (inner, files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_dir());
-        folders.extend(inner);
-        let mut files: Vec<String> = files.iter().map(|path| text(path)).collect();
-        files.retain(|file| is_shard(file));
-        if files.is_empty() {
-            continue;
+    let given = std::env::var_os("CRAWLRANK_BENCH_INPUTS");
+    let given = given.unwrap_or_else(|| "../shared/data/warc".into());
+    match shard::find(&[Path::new(&given)], &FindOptions::local(None)) {
+        Ok(found) => {
+            let mut by_folder: BTreeMap<&Path, Vec<Watched>> = BTreeMap::new();
+            for shard in &found {
+                let watched = watch(&["warc", "check", &text(&shard.path)]);
+                let folder = shard.path.parent().expect("a file is in a folder");
+                by_folder.entry(folder).or_default().push(watched);
+            }
+            for (folder, watched) in by_folder {
+                let peak = watched.iter().map(|watched| watched.peak).max();
+                let exits: BTreeSet<i32> = watched.iter().map(|watched| watched.exit).collect();
+                let what = format!("{} shards of `{}`", watched.len(), folder.display());
+                show(
+                    &what,
+                    peak.unwrap_or(0),
+                    READING_PROMISE,
+                    &format!("{exits:?}"),
+                );
+            }
+            inputs.push(given.to_string_lossy().into_owned());
         }
-        let watched: Vec<Watched> = files
-            .iter()
-            .map(|file| watch(&["warc", "check", file]))
-            .collect();
-        let peak = watched.iter().map(|watched| watched.peak).max();
-        let mut exits: Vec<i32> = watched.iter().map(|watched| watched.exit).collect();
-        exits.sort_unstable();
-        exits.dedup();
-        let what = format!("{} shards of `{}`", files.len(), below.display());
-        show(
-            &what,
-            peak.unwrap_or(0),
-            READING_PROMISE,
-            &format!("{exits:?}"),
-        );
-        inputs.extend(files);
+        Err(error) => println!("| no real shards: {error} | | | |"),
     }
     // Several workers are to meet it at a time.
     for copy in ["again", "once-more", "at-last"] {
@@ -117,14 +112,6 @@ fn reading(folder: &Path) {
         show(&what, watched.peak, promise(megabytes << 20), &exit);
     }
     assert!(broken.is_empty(), "the promise is broken: {broken:?}");
-}
-
-/// Whether a run would take the file out of a folder.
-fn is_shard(file: &str) -> bool {
-    let plain = file.trim_end_matches(".gz").trim_end_matches(".zst");
-    [".warc", ".wat", ".wet"]
-        .iter()
-        .any(|end| plain.ends_with(end))
 }
 
 /// One run of much more than its budget.
@@ -179,7 +166,7 @@ struct Watched {
     exit: i32,
 }
 
-/// Runs the program, and looks at it.
+/// Runs the program to an end that says that it has read something, or nothing that could be read, and looks at it.
 fn watch(arguments: &[&str]) -> Watched {
     let mut child = Command::new(env!("CARGO_BIN_EXE_crawlrank"))
         .args(arguments)
@@ -192,6 +179,7 @@ fn watch(arguments: &[&str]) -> Watched {
     loop {
         if let Some(status) = child.try_wait().expect("the program can be waited for") {
             let exit = status.code().unwrap_or(-1);
+            assert!([0, 3, 4].contains(&exit), "{arguments:?} left with {exit}");
             return Watched { peak, exit };
         }
         peak = peak.max(anonymous_bytes(&status_file));
@@ -201,8 +189,8 @@ fn watch(arguments: &[&str]) -> Watched {
 
 type Bomb = Box<dyn FnOnce(File) -> io::Result<()>>;
 
-/// Inputs that are much larger than they look.
-fn bombs() -> Vec<(&'static str, Bomb)> {
+/// Inputs that are much larger than they look, each with its name and the exit code of `warc check`.
+fn bombs() -> Vec<(&'static str, i32, Bomb)> {
     fn gzip(head: String, content: impl Read + 'static, tail: &'static str) -> Bomb {
         Box::new(move |file| {
             let mut encoder = GzEncoder::new(file, Compression::fast());
@@ -259,18 +247,22 @@ fn bombs() -> Vec<(&'static str, Bomb)> {
     vec![
         (
             "zeros.warc.gz",
+            3,
             gzip(head("resource", "text/plain", BOMB), zeros(BOMB), END),
         ),
         (
             "length-too-small.warc.gz",
+            3,
             gzip(head("resource", "text/plain", 10), zeros(BOMB), END),
         ),
         (
             "length-too-large.warc.gz",
+            3,
             gzip(head("resource", "text/plain", u64::MAX), zeros(BOMB), ""),
         ),
         (
             "header-of-one-line.warc.gz",
+            3,
             gzip(
                 "WARC/1.0\r\nA: ".to_owned(),
                 io::repeat(b'a').take(BOMB),
@@ -279,29 +271,34 @@ fn bombs() -> Vec<(&'static str, Bomb)> {
         ),
         (
             "header-of-many-lines.warc.gz",
+            3,
             gzip(
                 "WARC/1.0\r\n".to_owned() + &"A: b\r\n".repeat(1 << 24),
                 zeros(0),
                 "",
             ),
         ),
-        ("empty-members.warc.gz", empty_members),
-        ("window.warc.zst", wide_window),
+        ("empty-members.warc.gz", 0, empty_members),
+        ("window.warc.zst", 3, wide_window),
         (
             "largest-record.warc.gz",
+            0,
             record("resource", "text/plain", "", "some text ", ""),
         ),
         (
             "links.warc.wat.gz",
+            0,
             record("metadata", JSON, wat_page, wat_link, wat_end),
         ),
-        ("deep.warc.wat.gz", record("metadata", JSON, "", "[", "")),
+        ("deep.warc.wat.gz", 0, record("metadata", JSON, "", "[", "")),
         (
             "string.warc.wat.gz",
+            0,
             record("metadata", JSON, "{\"Envelope\":\"", "\\u0000", "\"}"),
         ),
         (
             "html.warc.gz",
+            0,
             record(
                 "response",
                 HTTP,
@@ -312,6 +309,7 @@ fn bombs() -> Vec<(&'static str, Bomb)> {
         ),
         (
             "one-attribute.warc.gz",
+            0,
             record(
                 "response",
                 HTTP,
@@ -320,7 +318,7 @@ fn bombs() -> Vec<(&'static str, Bomb)> {
                 "'>",
             ),
         ),
-        ("encoded-body.warc.gz", encoded),
+        ("encoded-body.warc.gz", 0, encoded),
     ]
 }
 

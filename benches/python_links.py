@@ -1,6 +1,6 @@
 """Links of pages from Python, against Common Crawl's rules in Python: `python benches/python_links.py WAT…`.
 
-Needs `crawlrank` (a release build), `fastwarc`, `orjson` and `pyarrow`. A small WAT file is
+Needs `crawlrank` (a release build), `fastwarc`, `orjson`, `idna` and `pyarrow`. A small WAT file is
 repeated until it has 60 MB. Without any a synthetic one is made. Median of five interleaved rounds, CPU time
 of the process.
 

@@ -206,6 +206,9 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The code of the error that says that a shard can be read when other workers are done with theirs.
+pub(crate) const NO_ROOM: &str = "E-WINDOW";
+
 /// Refuses a shard as a whole: `source` says what was found instead of records.
 pub fn refused(path: &Path, source: &crawlrank_warc::Error) -> Error {
     match source {
@@ -216,14 +219,15 @@ pub fn refused(path: &Path, source: &crawlrank_warc::Error) -> Error {
         crawlrank_warc::Error::NoRoom {
             offset,
             window_bytes,
-            budget_bytes,
         } => {
-            let [window, budget] = [window_bytes, budget_bytes].map(|bytes| bytes >> 20);
-            let found = format!("a zstd window of {window} MiB, there is room for {budget} MiB");
-            Error::new(Exit::Memory, "E-MEMORY", found)
+            let found = format!(
+                "no memory is left for a zstd window of {} MiB",
+                window_bytes >> 20
+            );
+            Error::new(Exit::Memory, NO_ROOM, found)
                 .at(path)
                 .offset(*offset)
-                .remedy("give a larger --memory, and it is read, or a smaller --max-window, and it is damage")
+                .remedy("what was read is kept: run the same command with more --memory")
         }
         other => {
             // The library has no path to put before the offset.

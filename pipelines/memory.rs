@@ -75,8 +75,8 @@ pub struct WorkerShare {
     pub threads: usize,
     /// Bytes that the builders of one worker may use.
     pub builder_bytes: usize,
-    /// Bytes that the large zstd windows of all workers may use.
-    windows: WindowBudget,
+    /// What the large zstd windows of all workers may use.
+    window_budget: WindowBudget,
 }
 
 impl WorkerShare {
@@ -87,7 +87,9 @@ impl WorkerShare {
         Self::of_shards(budget, most, most, record_bytes, window_bytes)
     }
 
-    /// The same between at most `threads` threads: a worker for each of the shards, and several threads for a worker where shards are fewer than threads.
+    /// Shares `budget` between at most `threads` threads, who meet records of up to `record_bytes` and zstd windows of up to `window_bytes`: a worker for
+    /// each of the shards, and several threads for a worker where shards are fewer than threads. There is room for one of the largest windows, if the
+    /// budget is not smaller than what a single worker needs beside it.
     pub fn of_shards(
         budget: u64,
         shards: usize,
@@ -97,10 +99,10 @@ impl WorkerShare {
     ) -> Self {
         let reader_bytes = READER_BYTES.saturating_add(record_bytes);
         let smallest = reader_bytes.saturating_add(BUILDER_BYTES);
-        // Large windows are rare: they have what is promised beyond the budget, and of the budget what is lacking for one.
-        let beyond = promise(budget) - budget - PROGRAM_BYTES;
+        // Large windows have an eighth, or what one needs, and of what is promised beyond the budget all but the tenth, which readers may need.
+        let beyond = promise(0) - PROGRAM_BYTES;
         let lacking = window_bytes.saturating_sub(beyond);
-        let reserved = lacking.min(budget.saturating_sub(smallest));
+        let reserved = lacking.max(budget / 8).min(budget.saturating_sub(smallest));
         let budget = budget - reserved;
         let most_workers = threads.min(shards).max(1) as u64;
         let workers = (budget / smallest).clamp(1, most_workers);
@@ -115,14 +117,14 @@ impl WorkerShare {
             workers: workers as usize,
             threads: readers as usize,
             builder_bytes: builder_bytes as usize,
-            windows: WindowBudget::new(beyond + reserved),
+            window_budget: WindowBudget::new(beyond + reserved),
         }
     }
 
     /// What the reader of a worker is told.
     pub fn reader_options(&self, recipe: &Recipe) -> ReaderOptions {
         ReaderOptions {
-            windows: Some(self.windows.clone()),
+            window_budget: Some(self.window_budget.clone()),
             ..recipe.reader_options()
         }
     }
@@ -142,7 +144,7 @@ mod tests {
         assert_eq!(share(16 << 30, 3, 8), (3, 2));
         assert_eq!(share(16 << 30, 9, 8), (8, 1));
         assert_eq!(share(SMALLEST_BUDGET, 1, 8), (1, 1));
-        assert_eq!(share(200 << 20, 1, 8), (1, 2));
+        assert_eq!(share(256 << 20, 1, 8), (1, 2));
     }
 
     #[test]
@@ -158,8 +160,8 @@ mod tests {
             let each = share.builder_bytes as u64 + READER_BYTES + (64 << 20);
             let all = share.workers as u64 * each;
             assert!(all <= budget, "{budget}: {share:?}");
-            let with_windows = all + share.windows.bytes() + PROGRAM_BYTES;
-            assert!(with_windows <= promise(budget), "{budget}: {share:?}");
+            let with_windows = all + share.window_budget.bytes() + PROGRAM_BYTES;
+            assert!(with_windows <= budget + (64 << 20), "{budget}: {share:?}");
         }
     }
 
@@ -167,14 +169,14 @@ mod tests {
     fn there_is_room_for_one_of_the_largest_windows() {
         let room = |budget, record_bytes| {
             let share = WorkerShare::of(budget, 8, record_bytes, 128 << 20);
-            share.windows.bytes() >> 20
+            share.window_budget.bytes() >> 20
         };
-        assert_eq!(room(160 << 20, 64 << 20), 128);
+        assert_eq!(room(172 << 20, 64 << 20), 128);
         assert_eq!(room(256 << 20, 64 << 20), 128);
-        assert!(room(64 << 30, 64 << 20) > 6000);
+        assert_eq!(room(16 << 30, 64 << 20), 2048 + 56);
         // A record and a window as large as they may be do not fit both.
-        assert_eq!(room(SMALLEST_BUDGET, 64 << 20), 96);
+        assert_eq!(room(SMALLEST_BUDGET, 64 << 20), 84);
         assert_eq!(room(SMALLEST_BUDGET, 16 << 20), 128);
-        assert_eq!(room(256 << 20, 1 << 30), 81);
+        assert_eq!(room(256 << 20, 1 << 30), 56);
     }
 }

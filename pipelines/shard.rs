@@ -12,7 +12,7 @@ use crawlrank_warc::{Fault, Totals};
 use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
 
-use crate::error::{Error, Exit, Result, quoted};
+use crate::error::{Error, Exit, NO_ROOM, Result, quoted};
 use crate::escape::escaped;
 use crate::interrupt::Interrupt;
 use crate::network::crawls::{self, Catalog, is_crawl_name};
@@ -119,6 +119,8 @@ impl Shard {
             match (error.code(), error.exit()) {
                 (DAMAGED, _) => damaged += 1,
                 (CHANGED, _) => restarts += 1,
+                // Not the shard's fault: whoever has the others knows what to do.
+                (NO_ROOM, _) => return Err(error),
                 // Not one record: no shard, or its beginning was damaged on the way.
                 (_, Exit::Refused) if attempt.may_come_better => damaged += 1,
                 _ => break error,

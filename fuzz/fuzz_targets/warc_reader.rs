@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 
-use crawlrank_warc::{Reader, ReaderOptions, Record, http::Head};
+use crawlrank_warc::{Reader, ReaderOptions, Record, WindowBudget, http::Head};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
 
 /// Small limits, so that the fuzzer reaches them.
 fn read(input: impl Read, size: usize) {
-    let options = ReaderOptions { max_record_bytes: 4096, max_header_bytes: 1024, max_header_lines: 16, max_window_bytes: 1 << 20, ..ReaderOptions::default() };
+    let options = ReaderOptions { max_record_bytes: 4096, max_header_bytes: 1024, max_header_lines: 16, max_window_bytes: 32 << 20, window_budget: Some(WindowBudget::new(16 << 20)) };
     let mut reader = Reader::with_options(input, options);
     let mut record = Record::new();
     let mut fault_bytes = 0;

@@ -7,9 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-
-use crawlrank_graph::{Column, ColumnValue};
+use std::path::Path;
 
 use super::rows::Account;
 use crate::accounts::{self, AccountWriter, FaultRow, Outcome, ShardRow};
@@ -72,6 +70,18 @@ pub fn is_built(out: &Path, recipe: &Recipe, shards: &[Shard]) -> Result<bool> {
         .remedy("give the same, or another `out`")),
         false => Ok(has_graphs),
     }
+}
+
+/// What was lost of the shards of a run, in words; nothing where nothing was.
+///
+/// # Errors
+/// Those of reading the accounts.
+pub fn lost(out: &Path) -> Result<Option<String>> {
+    let run = RunDir::new(out);
+    let (manifest, recipe) = (Manifest::open(&run)?, Recipe::open(&run.recipe())?);
+    let accounts = accounts::read(&run, &manifest.parts())?;
+    let troubles = Outcome::of(&accounts, recipe.max_bad_records).troubles();
+    Ok((!troubles.is_empty()).then(|| troubles.join("; ")))
 }
 
 /// Begins a run in the directory `out`, or goes on with the same; `shards` are all that were planned.
@@ -171,18 +181,6 @@ pub fn publish(out: &Path, tables: &[(&Path, &str)]) -> Result<()> {
         of_cluster: false,
     });
     commits.publish_all(finished.collect())
-}
-
-/// Reads the values in some files, each with their number, one after the other.
-///
-/// # Errors
-/// A file that is not there, or has other values.
-pub fn read_columns<T: ColumnValue>(files: &[(PathBuf, u64)]) -> Result<Vec<T>> {
-    let mut values = Vec::new();
-    for (path, len) in files {
-        values.extend_from_slice(&Column::<T>::open(path, *len)?);
-    }
-    Ok(values)
 }
 
 /// Writes the accounts, by shard, and with each its faults, which come in the same order.
@@ -414,6 +412,11 @@ mod tests {
         let refused = begin(&out, &strict, &shards, told).unwrap_err();
         assert_eq!(refused.exit(), Exit::Refused);
         assert_eq!(begin(&out, &recipe(), &shards, told).unwrap().faults, 1);
+        let words = lost(&out).unwrap().unwrap();
+        assert!(
+            words.starts_with("1 faults, ") && words.ends_with(" bytes lost; 1 bad shards"),
+            "{words}"
+        );
         // One machine does not take it for a run without pages meanwhile.
         let error = execute(&recipe(), &shards, &out, &context())
             .map(|_| ())

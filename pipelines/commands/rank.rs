@@ -6,12 +6,11 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use crawlrank_graph::{AnyGraph, Dangling, HarmonicOptions, PageRankOptions, Ranking};
+use crawlrank_graph::{AnyGraph, Column, Dangling, HarmonicOptions, PageRankOptions, Ranking};
 
 use super::graph::check_graph;
 use super::run::{Summary, budget, pool, threads, work};
 use crate::cli::{Context, RankingFlags};
-use crate::cluster::hand_over::read_columns;
 use crate::error::{Error, Exit, Result, quoted};
 use crate::escape::shown_path;
 use crate::manifest::{self, Commits, Manifest};
@@ -216,9 +215,12 @@ pub fn rank_run(
     let recipe = change(built_with.clone())?;
     let shards = manifest::read_shards(&run)?;
     let is_there = |before: &Manifest, level| before.outputs.contains_key(&RunDir::graph(level));
-    // One level after the other: whoever was stopped between them has made some.
+    // Graphs are made level by level of the cluster's tables, which go with the first; a stop between two leaves some.
     let is_built = recipe.level.iter().all(|&level| is_there(&before, level));
-    if before.is_of_cluster() && !is_built {
+    let is_handed_over = recipe.level.iter().any(|&level| {
+        is_there(&before, level) || before.outputs.contains_key(&RunDir::edges_table(level))
+    });
+    if before.is_of_cluster() && is_handed_over && !is_built {
         let commits = Commits::new(run.clone(), before);
         commits.clean()?;
         let means = Recipe {
@@ -247,7 +249,7 @@ pub fn rank_run(
                 ..options
             };
             let mut ranking = Ranking::new(graph, &options)?;
-            let scores = read_columns(&iterated.scores)?;
+            let scores = Column::read_all(&iterated.scores)?;
             ranking.take_up(&scores, iterated.residuals.clone())?;
             ranking.save(&run.checkpoint(level))?;
         }

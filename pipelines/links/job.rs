@@ -155,7 +155,12 @@ impl Worker<'_> {
             let Some(index) = self.unread.queue.take() else {
                 return Ok(true);
             };
-            self.read_shard_guarded(index, part)?;
+            match self.read_shard_guarded(index, part) {
+                Err(error) if self.unread.queue.puts_off(index, &error) => {
+                    part.accounts.forget()?;
+                }
+                read => read?,
+            }
         }
         Ok(false)
     }

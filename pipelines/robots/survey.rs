@@ -270,9 +270,9 @@ struct Unread<'a> {
 }
 
 /// One thread that reads shards.
-struct Worker<'a> {
+struct Worker<'a, 'shards> {
     options: &'a SurveyOptions<'a>,
-    unread: &'a Unread<'a>,
+    unread: &'a Unread<'shards>,
     reader: ReaderOptions,
     tokens: Vec<&'a str>,
     sorter: Sorter<'a>,
@@ -284,7 +284,7 @@ struct Worker<'a> {
     entries: Vec<Entry>,
 }
 
-impl Worker<'_> {
+impl Worker<'_, '_> {
     /// Reads shards until none is left or a stop is asked for; what is finished is committed in any case.
     fn work(mut self) -> Result<Vec<Entry>> {
         let mut committed = Instant::now();
@@ -294,6 +294,9 @@ impl Worker<'_> {
                 Err(stopped) => Err(stopped),
             };
             if let Err(stopped) = read {
+                if self.unread.shards.puts_off(shard, &stopped) {
+                    continue;
+                }
                 self.sorter.forget()?;
                 self.commit()?;
                 return Err(stopped);

@@ -124,7 +124,14 @@ impl<'a> Worker<'a> {
             };
             let shard = &self.job.shards[index as usize];
             let graphs = part.shards_folder.join(index.to_string());
-            let row = self.read_shard_guarded(shard, &graphs, &mut part.accounts)?;
+            let row = match self.read_shard_guarded(shard, &graphs, &mut part.accounts) {
+                Err(error) if self.unread.queue.puts_off(index, &error) => {
+                    part.accounts.forget()?;
+                    run::remove(&graphs)?;
+                    continue;
+                }
+                read => read?,
+            };
             if row.again && self.unread.failed_before.contains(&row.shard) {
                 part.accounts.forget()?; // nothing new: its account stands, and so does what was made without it
             } else {

@@ -48,6 +48,7 @@ __all__ = [
     "cluster_begin",
     "cluster_hosts",
     "cluster_is_built",
+    "cluster_lost",
     "cluster_pages",
     "cluster_pieces",
     "cluster_plan",
@@ -769,8 +770,8 @@ def cluster_begin(
     shards: Sequence[str],
     accounts: str | PathLike[str],
     faults: str | PathLike[str],
-) -> str | None:
-    """Begins a run with the accounts of its shards; returns what was lost, in words."""
+) -> None:
+    """Begins a run with the accounts of its shards."""
 
 def cluster_hosts(hosts: _Arrow, private_suffixes: bool) -> tuple[Column, Column, Column]:
     """Of a column of reversed host names the names as people write them, the registered domains, reversed,
@@ -779,6 +780,9 @@ def cluster_hosts(hosts: _Arrow, private_suffixes: bool) -> tuple[Column, Column
 
 def cluster_is_built(out: str | PathLike[str], recipe: str, shards: Sequence[str]) -> bool:
     """Whether `out` has the graphs of these shards already."""
+
+def cluster_lost(out: str | PathLike[str]) -> str | None:
+    """What was lost of the shards of a run, in words."""
 
 def cluster_pages(pages: _Arrow) -> tuple[Column, Column]:
     """The addresses and the reversed hosts of a column of names of pages."""

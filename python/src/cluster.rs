@@ -250,7 +250,7 @@ pub(crate) fn cluster_is_built(
     py.detach(look).map_err(|e| raised(py, &e))
 }
 
-/// Begins a run with the accounts of its shards; returns what was lost, in words.
+/// Begins a run with the accounts of its shards.
 #[pyfunction]
 pub(crate) fn cluster_begin(
     py: Python<'_>,
@@ -259,18 +259,23 @@ pub(crate) fn cluster_begin(
     shards: Vec<String>,
     accounts: PathBuf,
     faults: PathBuf,
-) -> PyResult<Option<String>> {
+) -> PyResult<()> {
     py.detach(|| {
         let shards = parsed_all(&shards)?;
         let told = Told {
             accounts: &accounts,
             faults: &faults,
         };
-        let outcome = hand_over::begin(&out, &parsed::<Recipe>(recipe)?, &shards, told)?;
-        let troubles = outcome.troubles();
-        Ok((!troubles.is_empty()).then(|| troubles.join("; ")))
+        hand_over::begin(&out, &parsed::<Recipe>(recipe)?, &shards, told).map(|_| ())
     })
     .map_err(|e| raised(py, &e))
+}
+
+/// What was lost of the shards of a run, in words.
+#[pyfunction]
+pub(crate) fn cluster_lost(py: Python<'_>, out: PathBuf) -> PyResult<Option<String>> {
+    py.detach(|| hand_over::lost(&out))
+        .map_err(|e| raised(py, &e))
 }
 
 /// The recipe of a run, as JSON.
@@ -421,7 +426,7 @@ impl ClusterBlock {
     ) -> PyResult<()> {
         let mut arrays = open(edges, "edges")?;
         py.detach(|| {
-            let degrees: Vec<u32> = hand_over::read_columns(&degrees)?;
+            let degrees: Vec<u32> = crawlrank_graph::Column::read_all(&degrees)?;
             let mut sources = Vec::new();
             let mut ends = vec![0usize; (end - start) as usize];
             let mut last = start;
@@ -485,8 +490,8 @@ impl ClusterBlock {
                 damping,
                 ..PageRankOptions::default()
             };
-            let all = hand_over::read_columns::<f64>(&all_contributions)?;
-            let before = hand_over::read_columns::<f64>(&[from_scores])?;
+            let all = crawlrank_graph::Column::<f64>::read_all(&all_contributions)?;
+            let before = crawlrank_graph::Column::<f64>::read_all(&[from_scores])?;
             let mut block = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             write_scores(
                 block.step(&all, dangling, before, &options)?,

@@ -42,8 +42,8 @@ mod _core {
     use super::arrow::Column;
     #[pymodule_export]
     use super::cluster::{
-        ClusterBlock, ClusterRows, cluster_begin, cluster_hosts, cluster_is_built, cluster_pages,
-        cluster_pieces, cluster_plan, cluster_publish, cluster_rank, cluster_recipe,
+        ClusterBlock, ClusterRows, cluster_begin, cluster_hosts, cluster_is_built, cluster_lost,
+        cluster_pages, cluster_pieces, cluster_plan, cluster_publish, cluster_rank, cluster_recipe,
         cluster_write_degrees,
     };
     #[pymodule_export]

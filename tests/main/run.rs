@@ -244,6 +244,49 @@ fn one_shard_by_several_threads_gives_the_bytes_of_one_thread() {
     }
 }
 
+/// Turns gzip shards into one zstd frame each, with a window of 128 MiB.
+fn with_wide_windows(shards: &Path) {
+    for shard in shards_in(shards) {
+        let mut plain = flate2::read::MultiGzDecoder::new(fs::File::open(&shard).unwrap());
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(24).unwrap();
+        std::io::copy(&mut plain, &mut encoder).unwrap();
+        let mut frame = encoder.finish().unwrap();
+        assert_eq!(frame[5], (24 - 10) << 3, "the window descriptor");
+        frame[5] = (27 - 10) << 3;
+        fs::write(shard.with_extension("zst"), frame).unwrap();
+        fs::remove_file(shard).unwrap();
+    }
+}
+
+#[test]
+fn wide_windows_are_read_in_any_memory_that_has_room_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 6, 60);
+    with_wide_windows(&shards);
+    let run_with = |memory: &str, threads: &str, out: &Path| {
+        let flags = ["--memory", memory, "--threads", threads, "--no-progress"];
+        crawlrank()
+            .args(["run", path(&shards), "--no-harmonic", "--out", path(out)])
+            .args(flags)
+            .output()
+            .unwrap()
+    };
+    let [enough, little, too_little] = ["8G", "512M", "128M"].map(|name| folder.path().join(name));
+    assert_eq!(code(&run_with("8G", "1", &enough)), 0);
+    // Four workers, and room for one window.
+    let done = run_with("512M", "4", &little);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    assert_same_results(&little, &enough);
+    let refused = run_with("128M", "4", &too_little);
+    assert_eq!(code(&refused), 71, "{}", stderr(&refused));
+    for words in ["zstd window of 128 MiB", "offset 0", "more --memory"] {
+        assert!(stderr(&refused).contains(words), "{}", stderr(&refused));
+    }
+    assert_eq!(code(&run_with("256M", "4", &too_little)), 0);
+    assert_same_results(&too_little, &enough);
+}
+
 #[test]
 fn a_stopped_run_says_so_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A value that a column can hold.
 pub trait ColumnValue: Pod + Send + Sync {
@@ -69,6 +69,18 @@ impl<T: ColumnValue> Column<T> {
             map,
             value: PhantomData,
         })
+    }
+
+    /// Reads columns, each with the number of its values, one behind the other.
+    ///
+    /// # Errors
+    /// As [`Column::open`].
+    pub fn read_all(columns: &[(PathBuf, u64)]) -> Result<Vec<T>, Error> {
+        let mut values = Vec::new();
+        for (path, len) in columns {
+            values.extend_from_slice(&Column::open(path, *len)?);
+        }
+        Ok(values)
     }
 }
 

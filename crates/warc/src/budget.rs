@@ -1,24 +1,21 @@
 //! Memory for large zstd windows that several readers share.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How long a reader waits for others. None takes so long with a frame; it is the end of a wait for one another.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// Memory for the zstd windows above 8 MiB that readers have at a time, so that many threads which meet such windows stay within bounds: they wait for
-/// one another. A copy stands for the same memory.
+/// Memory for the zstd windows above 8 MiB of several readers, so that many threads which meet such windows stay within bounds. A reader that needs a
+/// window for which nothing is left ends with [`Error::NoRoom`](crate::Error::NoRoom); what it has goes back with the reader. A copy stands for the
+/// same memory.
 #[derive(Debug, Clone)]
 pub struct WindowBudget(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     bytes: u64,
-    free: Mutex<u64>,
-    given_back: Condvar,
+    free: AtomicU64,
 }
 
-/// Memory of a budget, given back when this goes.
+/// What a reader has of a budget.
 pub(crate) struct Room {
     budget: WindowBudget,
     bytes: u64,
@@ -27,11 +24,8 @@ pub(crate) struct Room {
 impl WindowBudget {
     /// Makes a budget of so many bytes.
     pub fn new(bytes: u64) -> WindowBudget {
-        WindowBudget(Arc::new(Shared {
-            bytes,
-            free: Mutex::new(bytes),
-            given_back: Condvar::new(),
-        }))
+        let free = AtomicU64::new(bytes);
+        WindowBudget(Arc::new(Shared { bytes, free }))
     }
 
     /// All of its bytes.
@@ -39,28 +33,35 @@ impl WindowBudget {
         self.0.bytes
     }
 
-    /// Waits until so many bytes are free; nothing when they never will be.
-    pub(crate) fn take(&self, bytes: u64) -> Option<Room> {
-        if bytes > self.0.bytes {
-            return None;
+    /// Room for a reader, without any memory yet.
+    pub(crate) fn room(&self) -> Room {
+        Room {
+            budget: self.clone(),
+            bytes: 0,
         }
-        let free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self
-            .0
-            .given_back
-            .wait_timeout_while(free, PATIENCE, |free| *free < bytes);
-        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        *free = free.checked_sub(bytes)?;
-        let budget = self.clone();
-        Some(Room { budget, bytes })
+    }
+}
+
+impl Room {
+    /// Has at least so many bytes from now on; false when they are not left.
+    pub(crate) fn grow_to(&mut self, bytes: u64) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let take = |free: u64| free.checked_sub(more);
+        let free = &self.budget.0.free;
+        let is_taken = free
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_ok();
+        if is_taken {
+            self.bytes += more;
+        }
+        is_taken
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let shared = &self.budget.0;
-        *shared.free.lock().unwrap_or_else(PoisonError::into_inner) += self.bytes;
-        shared.given_back.notify_all();
+        let free = &self.budget.0.free;
+        free.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -76,27 +77,20 @@ impl Eq for WindowBudget {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
     fn room_is_never_taken_twice() {
         let budget = WindowBudget::new(100);
-        let (taken, most) = (AtomicU64::new(0), AtomicU64::new(0));
-        std::thread::scope(|scope| {
-            for bytes in [60, 60, 40, 100, 30, 30] {
-                let (budget, taken, most) = (&budget, &taken, &most);
-                scope.spawn(move || {
-                    let room = budget.take(bytes).unwrap();
-                    let now = taken.fetch_add(bytes, Ordering::SeqCst) + bytes;
-                    most.fetch_max(now, Ordering::SeqCst);
-                    std::thread::sleep(Duration::from_millis(5));
-                    taken.fetch_sub(bytes, Ordering::SeqCst);
-                    drop(room);
-                });
-            }
-        });
-        assert!(most.into_inner() <= 100);
-        assert!(budget.take(101).is_none());
-        assert!(budget.take(100).is_some());
+        let (mut first, mut second) = (budget.room(), budget.room());
+        assert!(first.grow_to(60));
+        assert!(first.grow_to(30)); // it has that
+        assert!(!second.grow_to(41));
+        assert!(second.grow_to(40));
+        assert!(!first.grow_to(61));
+        drop(second);
+        assert!(first.grow_to(100));
+        assert!(!budget.room().grow_to(1));
+        drop(first);
+        assert!(budget.room().grow_to(100));
     }
 }

@@ -17,17 +17,13 @@ pub enum Error {
         /// What the operating system or the network said.
         source: io::Error,
     },
-    /// A zstd window for which readers that share [`WindowBudget`](crate::WindowBudget) have no room.
-    #[error(
-        "offset {offset}: a zstd window of {window_bytes} bytes, there is room for {budget_bytes}"
-    )]
+    /// A zstd window for which a [`WindowBudget`](crate::WindowBudget) has nothing left; the same input can be read when others are done.
+    #[error("offset {offset}: no memory is left for a zstd window of {window_bytes} bytes")]
     NoRoom {
         /// Offset of the frame.
         offset: u64,
         /// What its window takes.
         window_bytes: u64,
-        /// What all windows may take.
-        budget_bytes: u64,
     },
     /// The input has no bytes, which no WARC file can have.
     #[error("offset 0: the input is empty, expected a WARC file; fetch it again")]

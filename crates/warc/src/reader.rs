@@ -30,8 +30,8 @@ pub struct ReaderOptions {
     pub max_header_lines: usize,
     /// Largest window of zstd frames in bytes, rounded down to a power of two. 128 MiB.
     pub max_window_bytes: u64,
-    /// What several readers share for windows above 8 MiB. Each has memory of its own.
-    pub windows: Option<WindowBudget>,
+    /// What several readers share for windows above 8 MiB. `None`: each has as much as it needs.
+    pub window_budget: Option<WindowBudget>,
 }
 
 impl Default for ReaderOptions {
@@ -41,7 +41,7 @@ impl Default for ReaderOptions {
             max_header_bytes: 64 << 10,
             max_header_lines: 256,
             max_window_bytes: 128 << 20,
-            windows: None,
+            window_budget: None,
         }
     }
 }

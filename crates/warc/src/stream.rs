@@ -83,9 +83,10 @@ impl Decoder {
         match format {
             Format::Plain => Decoder::Plain,
             Format::GzipMembers => Decoder::Gzip(Box::new(Gzip::new())),
-            Format::Zstd => {
-                Decoder::Zstd(Zstd::new(options.max_window_bytes, options.windows.clone()))
-            }
+            Format::Zstd => Decoder::Zstd(Zstd::new(
+                options.max_window_bytes,
+                options.window_budget.as_ref(),
+            )),
         }
     }
 
@@ -469,7 +470,7 @@ impl<R: Read> Stream<R> {
             let _ = if dictionary.len() <= zstd::MAX_DICTIONARY_BYTES {
                 zstd.set_dictionary(&dictionary)
             } else {
-                Err("a dictionary above 16 MiB")
+                Err("a dictionary above 4 MiB")
             };
         }
         self.begin_member()

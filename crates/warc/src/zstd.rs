@@ -21,14 +21,14 @@ const DICTIONARY_MAGIC: [u8; 4] = [0x5d, 0x2a, 0x4d, 0x18];
 pub(crate) const SKIPPABLE_HEADER: usize = 8;
 
 /// Limit on dictionaries; those in use have some 100 KiB.
-pub(crate) const MAX_DICTIONARY_BYTES: usize = 16 << 20;
+pub(crate) const MAX_DICTIONARY_BYTES: usize = 4 << 20;
 
 const ROOM: usize = 128 << 10;
 
 /// Bytes of the longest header of a frame.
 const FRAME_HEADER: usize = 18;
 
-/// Windows up to this size, as nearly all are, need not be asked for.
+/// Windows up to this size, as nearly all are, take nothing of a budget.
 const ORDINARY_WINDOW_BYTES: u64 = 8 << 20;
 
 /// Reads zstd frames.
@@ -41,14 +41,13 @@ pub(crate) struct Zstd {
     /// Input of the frame so far.
     consumed: u64,
     window_log: u32,
-    dictionary: Vec<u8>,
-    windows: Option<WindowBudget>,
-    /// Room for the window of the frame, where it is a large one.
+    has_dictionary: bool,
+    /// For the largest window so far, whose memory the library keeps.
     room: Option<Room>,
 }
 
 impl Zstd {
-    pub(crate) fn new(max_window_bytes: u64, windows: Option<WindowBudget>) -> Zstd {
+    pub(crate) fn new(max_window_bytes: u64, budget: Option<&WindowBudget>) -> Zstd {
         // RFC 8878 allows windows from 1 KiB (10) to beyond what the library can do (31).
         let window_log = max_window_bytes.checked_ilog2().unwrap_or(0).clamp(10, 31);
         Zstd {
@@ -57,9 +56,8 @@ impl Zstd {
             produced: 0,
             consumed: 0,
             window_log,
-            dictionary: Vec::new(),
-            windows,
-            room: None,
+            has_dictionary: false,
+            room: budget.map(WindowBudget::room),
         }
     }
 
@@ -85,21 +83,19 @@ impl Zstd {
 
     pub(crate) fn abandon(&mut self) {
         self.open = false;
-        self.give_room_back();
     }
 
     /// Uses `content`, raw or itself a zstd frame, as the dictionary of all frames that follow.
     pub(crate) fn set_dictionary(&mut self, content: &[u8]) -> Result<(), &'static str> {
-        self.dictionary = Vec::new();
-        let dictionary = match content.starts_with(&MAGIC) {
-            true => unpack_dictionary(content)?,
-            false => content.to_vec(),
+        let loaded = if content.starts_with(&MAGIC) {
+            self.context.load_dictionary(&unpack_dictionary(content)?)
+        } else {
+            self.context.load_dictionary(content)
         };
-        self.context
-            .load_dictionary(&dictionary)
-            .map_err(|_| "a dictionary that cannot be loaded")?;
-        self.dictionary = dictionary;
-        Ok(())
+        self.has_dictionary = loaded.is_ok();
+        loaded
+            .map(|_| ())
+            .map_err(|_| "a dictionary that cannot be loaded")
     }
 
     /// Decompresses on, or begins a frame; stops after `limit` bytes.
@@ -113,49 +109,30 @@ impl Zstd {
             window.hold();
             self.take_room(window)?;
             if let Err(code) = self.begin() {
-                return Ok(self.damaged(code));
+                return Ok(damaged(code, self.has_dictionary));
             }
         }
         let step = self.stream_on(window, out, limit)?;
         self.open = matches!(step, Step::More);
-        if !self.open {
-            self.give_room_back();
-        }
         Ok(step)
     }
 
-    /// Waits until there is room for the window of the frame that begins here.
+    /// Has room for the window of the frame that begins here.
     fn take_room<R: Read>(&mut self, window: &mut Window<R>) -> Result<(), Error> {
-        let Some(windows) = &self.windows else {
+        let Some(room) = &mut self.room else {
             return Ok(());
         };
         window.fill(FRAME_HEADER)?;
         let window_bytes = window_bytes(window.available()).unwrap_or(0);
-        // A larger one than is allowed is refused without memory.
-        if window_bytes <= ORDINARY_WINDOW_BYTES || window_bytes > 1 << self.window_log {
+        // One that is larger than allowed is refused without memory.
+        let is_ordinary = window_bytes <= ORDINARY_WINDOW_BYTES;
+        if is_ordinary || window_bytes > 1 << self.window_log || room.grow_to(window_bytes) {
             return Ok(());
         }
-        self.room = windows.take(window_bytes);
-        match self.room {
-            Some(_) => Ok(()),
-            None => Err(Error::NoRoom {
-                offset: window.offset(),
-                window_bytes,
-                budget_bytes: windows.bytes(),
-            }),
-        }
-    }
-
-    /// Frees the memory of a large window, which the library would keep for the next one.
-    fn give_room_back(&mut self) {
-        if self.room.is_some() {
-            self.context = DCtx::create();
-            if !self.dictionary.is_empty() {
-                let loaded = self.context.load_dictionary(&self.dictionary);
-                loaded.expect("a dictionary that was loaded before");
-            }
-            self.room = None;
-        }
+        Err(Error::NoRoom {
+            offset: window.offset(),
+            window_bytes,
+        })
     }
 
     fn begin(&mut self) -> Result<(), usize> {
@@ -210,25 +187,10 @@ impl Zstd {
                         "zstd data that lead nowhere".into(),
                     ));
                 }
-                Err(code) => return Ok(self.damaged(code)),
+                Err(code) => return Ok(damaged(code, self.has_dictionary)),
             }
         }
         Ok(Step::More)
-    }
-
-    /// Sorts the library's errors into kinds; it gives them stable names.
-    fn damaged(&self, code: usize) -> Step {
-        let name = zstd_safe::get_error_name(code);
-        let kind = match name {
-            "Restored data doesn't match checksum" => FaultKind::BadCrc,
-            "Frame requires too much memory for decoding" => FaultKind::WindowTooLarge,
-            "Dictionary mismatch" if self.dictionary.is_empty() => FaultKind::MissingDictionary,
-            _ => FaultKind::BadDeflate,
-        };
-        Step::Damaged(
-            kind,
-            format!("zstd frame does not verify: {}", name.to_ascii_lowercase()),
-        )
     }
 }
 
@@ -256,7 +218,22 @@ fn unpack_dictionary(content: &[u8]) -> Result<Vec<u8>, &'static str> {
     });
     match unpacked {
         Ok(unpacked) if unpacked.len() <= MAX_DICTIONARY_BYTES => Ok(unpacked),
-        Ok(_) => Err("a dictionary above 16 MiB"),
+        Ok(_) => Err("a dictionary above 4 MiB"),
         Err(_) => Err("a dictionary that does not decompress"),
     }
+}
+
+/// Sorts zstd's errors into kinds; the library gives them stable names.
+fn damaged(code: usize, has_dictionary: bool) -> Step {
+    let name = zstd_safe::get_error_name(code);
+    let kind = match name {
+        "Restored data doesn't match checksum" => FaultKind::BadCrc,
+        "Frame requires too much memory for decoding" => FaultKind::WindowTooLarge,
+        "Dictionary mismatch" if !has_dictionary => FaultKind::MissingDictionary,
+        _ => FaultKind::BadDeflate,
+    };
+    Step::Damaged(
+        kind,
+        format!("zstd frame does not verify: {}", name.to_ascii_lowercase()),
+    )
 }

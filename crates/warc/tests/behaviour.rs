@@ -437,64 +437,50 @@ fn wide_frame(plain: &[u8], dictionary: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn readers_that_share_room_for_windows_take_turns() {
+fn readers_share_room_for_wide_windows() {
     let dictionary = noise(7, 50_000);
     let header = [0x5d, 0x2a, 0x4d, 0x18, 0x50, 0xc3, 0, 0]; // of a skippable frame of 50,000 bytes
     let frame = |content: &[u8]| wide_frame(&record(1, content), &dictionary);
+    let narrow = zstd(&record(0, b"zero"));
     let input = [
         &header[..],
         &dictionary,
+        &narrow,
         &frame(b"one"),
-        &frame(&dictionary[..9000]),
         &frame(&noise(3, 9 << 20)), // more than is taken as a whole
-        &frame(b"four")[..40],      // damaged
-        &frame(b"five"),
+        &frame(b"three")[..40],     // damaged
+        &frame(b"four"),
     ]
     .concat();
     let alone = read_all(&input);
     assert_eq!(alone.records.len(), 4);
-    // One window at a time.
     let options = ReaderOptions {
-        windows: Some(WindowBudget::new((16 << 20) + 1)),
+        window_budget: Some(WindowBudget::new(20 << 20)),
         ..ReaderOptions::default()
     };
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                let together = read_with(&input[..], options.clone(), input.len() as u64);
-                assert_eq!(together.blocks(), alone.blocks());
-                assert_eq!(together.kinds(), alone.kinds());
-            });
-        }
-    });
-    // All was given back.
-    let again = read_with(&input[..], options, input.len() as u64);
-    assert_eq!(again.blocks(), alone.blocks());
-}
-
-#[test]
-fn window_without_room_ends_the_reading_by_name() {
-    let options = ReaderOptions {
-        windows: Some(WindowBudget::new(10 << 20)),
-        ..ReaderOptions::default()
-    };
-    let narrow = zstd(&record(0, b"zero"));
-    let input = [&narrow[..], &wide_frame(&record(1, b"one"), &[])].concat();
-    let outcome = read_with(&input[..], options, input.len() as u64);
-    assert_eq!(outcome.blocks(), [b"zero"]);
+    let with_budget = || read_with(&input[..], options.clone(), input.len() as u64);
+    let outcome = with_budget();
+    assert_eq!(outcome.blocks(), alone.blocks());
+    assert_eq!(outcome.kinds(), alone.kinds());
+    // While another one is at a wide frame there is no room; before it comes to one there is.
+    let mut other = Reader::with_options(&input[..], options.clone());
+    let mut record = crawlrank_warc::Record::new();
+    assert!(other.read_record(&mut record).unwrap());
+    assert_eq!(with_budget().records.len(), 4);
+    assert!(other.read_record(&mut record).unwrap());
+    let without_room = with_budget();
+    assert_eq!(without_room.blocks(), alone.blocks()[..1]);
+    let place = header.len() + dictionary.len() + narrow.len();
     let Some(Error::NoRoom {
         offset,
         window_bytes,
-        budget_bytes,
-    }) = outcome.error
+    }) = without_room.error
     else {
-        panic!("{:?}", outcome.error);
+        panic!("{:?}", without_room.error);
     };
-    assert_eq!(
-        (offset, window_bytes, budget_bytes),
-        (narrow.len() as u64, 16 << 20, 10 << 20)
-    );
-    assert_eq!(read_all(&input).records.len(), 2);
+    assert_eq!((offset, window_bytes), (place as u64, 16 << 20));
+    drop(other);
+    assert_eq!(with_budget().records.len(), 4);
 }
 
 #[test]

@@ -71,7 +71,9 @@ def build(
         RefusedError: when more was lost than is allowed. What was read is kept: the same call with a higher
             limit goes on.
         UsageError: when `out` holds a run of other shards or options.
-        ValueError: when `work` holds stages of others. A `UserWarning` says when something was lost.
+        ValueError: when `work` holds stages of others.
+
+    A `UserWarning` says when something was lost.
     """
     facts = links.schema["shard"].metadata if "shard" in links.columns else {}
     if facts.get("crawlrank_kind") not in _LEVELS:
@@ -89,20 +91,23 @@ def build(
     for name, limit in limits.items():
         if limit is not None:
             recipe[name] = limit if isinstance(limit, bool) else str(limit)
-    if _core.cluster_is_built(out, json.dumps(recipe), shards):
-        return
-    folder = Folder(work if work is not None else f"{Path(out).absolute()}.spark")
-    job = Job(links.sparkSession, folder, recipe, identity)
+    if not _core.cluster_is_built(out, json.dumps(recipe), shards):
+        folder = Folder(work if work is not None else f"{Path(out).absolute()}.spark")
+        _build(Path(out), Job(links.sparkSession, folder, recipe, identity), links, shards)
+    lost = _core.cluster_lost(out)
+    if lost:
+        warnings.warn(f"{out}: {lost}", UserWarning, stacklevel=2)
+
+
+def _build(out: Path, job: Job, links: DataFrame, shards: list[str]) -> None:
     rows = job.stage("rows", lambda: links)
-    trouble = _begin(Path(out), job, rows, shards)
-    for name in recipe["level"]:
-        _tables_of(name, job, rows)
+    _begin(out, job, rows, shards)
+    for level in job.recipe["level"]:
+        _tables_of(level, job, rows)
     # What a killed one leaves there goes away with the next beginning.
     scratch = Path(out, "tmp", "tables")
-    tables = [table for name in recipe["level"] for table in _collected(name, job, scratch)]
-    _core.cluster_publish(Path(out), tables)
-    if trouble:
-        warnings.warn(f"{out}: {trouble}", UserWarning, stacklevel=2)
+    tables = [table for level in job.recipe["level"] for table in _collected(level, job, scratch)]
+    _core.cluster_publish(out, tables)
 
 
 def _levels(level: str | Sequence[str] | None, kind: str) -> list[str]:
@@ -178,8 +183,8 @@ class Job:
         )
 
 
-def _begin(out: Path, job: Job, rows: DataFrame, shards: list[str]) -> str | None:
-    """Begins the run with what was read and lost; returns the latter in words."""
+def _begin(out: Path, job: Job, rows: DataFrame, shards: list[str]) -> None:
+    """Begins the run with what was read and lost."""
     with tempfile.TemporaryDirectory(prefix="crawlrank-") as folder:
         accounts, faults = Path(folder, "accounts"), Path(folder, "faults")
         # In one partition: each is a job of its own.
@@ -187,7 +192,7 @@ def _begin(out: Path, job: Job, rows: DataFrame, shards: list[str]) -> str | Non
         offset = F.get_json_object("fault", "$.offset").cast("bigint")
         lost = rows.where("fault is not null").orderBy("shard", offset, "fault")
         _write_lines(faults, lost.select("fault"))
-        return _core.cluster_begin(out, json.dumps(job.recipe), shards, accounts, faults)
+        _core.cluster_begin(out, json.dumps(job.recipe), shards, accounts, faults)
 
 
 def _write_lines(path: Path, rows: DataFrame) -> None:
