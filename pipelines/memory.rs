@@ -103,6 +103,8 @@ impl WorkerShare {
         let beyond = promise(0) - PROGRAM_BYTES;
         let lacking = window_bytes.saturating_sub(beyond);
         let reserved = lacking.max(budget / 8).min(budget.saturating_sub(smallest));
+        // The smallest budget is less than a worker takes at worst.
+        let overdrawn = smallest.saturating_sub(budget);
         let budget = budget - reserved;
         let most_workers = threads.min(shards).max(1) as u64;
         let workers = (budget / smallest).clamp(1, most_workers);
@@ -117,7 +119,7 @@ impl WorkerShare {
             workers: workers as usize,
             threads: readers as usize,
             builder_bytes: builder_bytes as usize,
-            window_budget: WindowBudget::new(beyond + reserved),
+            window_budget: WindowBudget::new((beyond + reserved).saturating_sub(overdrawn)),
         }
     }
 
@@ -172,11 +174,12 @@ mod tests {
             share.window_budget.bytes() >> 20
         };
         assert_eq!(room(172 << 20, 64 << 20), 128);
-        assert_eq!(room(256 << 20, 64 << 20), 128);
-        assert_eq!(room(16 << 30, 64 << 20), 2048 + 56);
-        // A record and a window as large as they may be do not fit both.
+        assert_eq!(room(252 << 20, 144 << 20), 128);
+        assert_eq!(room(16 << 30, 144 << 20), 2048 + 56);
+        // The largest of a record and of a window do not fit both.
         assert_eq!(room(SMALLEST_BUDGET, 64 << 20), 84);
+        assert_eq!(room(SMALLEST_BUDGET, 144 << 20), 4);
         assert_eq!(room(SMALLEST_BUDGET, 16 << 20), 128);
-        assert_eq!(room(256 << 20, 1 << 30), 56);
+        assert_eq!(room(256 << 20, 1 << 30), 0);
     }
 }

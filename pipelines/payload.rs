@@ -44,7 +44,7 @@ impl Content<'_> {
 }
 
 /// Returns the content of a body with these values of `Transfer-Encoding` and `Content-Encoding`: at most `max_bytes` of
-/// it and one more, where it was encoded; of what is cut or damaged, what comes before that. `None` when it is encoded
+/// it and some more, where it was encoded; of what is cut or damaged, what comes before that. `None` when it is encoded
 /// and nothing of it can be read (brotli, or damaged from the start).
 pub fn content<'a, 'h>(
     body: &'a [u8],
@@ -54,7 +54,9 @@ pub fn content<'a, 'h>(
 ) -> Option<Content<'a>> {
     let is_chunked = transfer.any(|coding| coding.to_ascii_lowercase().ends_with(b"chunked"));
     // A body that begins as no chunk was stored without them.
-    let (mut bytes, mut cut) = match is_chunked.then(|| chunks(body)).flatten() {
+    // What is compressed is hardly ever longer than its content.
+    let most_bytes = max_bytes.saturating_add(max_bytes / 8 + (64 << 10));
+    let (mut bytes, mut cut) = match is_chunked.then(|| chunks(body, most_bytes)).flatten() {
         Some((content, true)) => (Cow::Owned(content), Cut::None),
         Some((content, false)) => (Cow::Owned(content), Cut::Chunks),
         None => (Cow::Borrowed(body), Cut::None),
@@ -162,18 +164,19 @@ fn is_text(bytes: &[u8]) -> bool {
 
 /// Takes the chunks off a body (RFC 9112, section 7.1); `None` when they are not whole.
 pub fn without_chunks(body: &[u8]) -> Option<Vec<u8>> {
-    chunks(body).and_then(|(content, is_whole)| is_whole.then_some(content))
+    chunks(body, body.len()).and_then(|(content, is_whole)| is_whole.then_some(content))
 }
 
-/// What the chunks of a body hold, of a cut or damaged one up to there, and whether they are whole; `None` when it does
+/// What the chunks of a body hold, at most `max_bytes` of it, of a cut or damaged one up to there, and whether they are whole; `None` when it does
 /// not begin with a chunk.
-fn chunks(body: &[u8]) -> Option<(Vec<u8>, bool)> {
+fn chunks(body: &[u8], max_bytes: usize) -> Option<(Vec<u8>, bool)> {
     let (mut size, mut rest) = chunk_size(body)?;
     // It holds no more than the body, which one that grows might twice over.
-    let mut content = Vec::with_capacity(body.len());
+    let mut content = Vec::with_capacity(body.len().min(max_bytes));
     while size > 0 {
         let chunk = &rest[..rest.len().min(size)];
-        content.extend_from_slice(chunk);
+        let room = max_bytes - content.len();
+        content.extend_from_slice(&chunk[..chunk.len().min(room)]);
         rest = &rest[chunk.len()..];
         let line_end = rest
             .strip_prefix(b"\r\n")

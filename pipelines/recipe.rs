@@ -427,12 +427,13 @@ impl Recipe {
 
     /// Bytes that the largest record takes while its page is read.
     pub fn record_memory_bytes(&self) -> u64 {
-        // As it was decoded, and as text, thrice as long.
-        let more_html = match self.kind {
-            Kind::Wat => 0,
-            Kind::Warc => 4 * self.max_html.0.saturating_sub(HTML_BYTES),
+        let read = match self.kind {
+            // A copy in which strings are decoded in place, and where its quotes are.
+            Kind::Wat => self.max_record.0 / 4 * 5,
+            // HTML as it was decoded, and as text, thrice as long.
+            Kind::Warc => 4 * self.max_html.0,
         };
-        self.max_record.0.saturating_add(more_html)
+        self.max_record.0.saturating_add(read)
     }
 
     /// The parameters that shape results.
@@ -506,10 +507,10 @@ mod tests {
         };
         let largest = Recipe::default().max_record.0;
         for (max_html, kind, bytes) in [
-            (1 << 10, Kind::Warc, largest),
-            (16 << 20, Kind::Warc, largest),
-            (17 << 20, Kind::Warc, largest + (4 << 20)),
-            (17 << 20, Kind::Wat, largest),
+            (1 << 10, Kind::Warc, largest + (4 << 10)),
+            (16 << 20, Kind::Warc, 2 * largest),
+            (17 << 20, Kind::Warc, 2 * largest + (4 << 20)),
+            (17 << 20, Kind::Wat, largest / 4 * 9),
         ] {
             assert_eq!(with(max_html, kind).record_memory_bytes(), bytes);
         }

@@ -119,6 +119,19 @@ impl PageReader {
         most_bytes: usize,
         hand_over: &mut dyn FnMut(&mut FoundPages) -> bool,
     ) -> bool {
+        let is_wanted = self.read_page(record, found, most_bytes, hand_over);
+        // The next record may be large, too.
+        self.page.clear_if_large();
+        is_wanted
+    }
+
+    fn read_page(
+        &mut self,
+        record: &Record,
+        found: &mut FoundPages,
+        most_bytes: usize,
+        hand_over: &mut dyn FnMut(&mut FoundPages) -> bool,
+    ) -> bool {
         let counts = &mut found.counts;
         match parse_page(&mut self.page, record, self.kind) {
             Ok(Parsed::Page) => {}

@@ -117,9 +117,10 @@ impl Json {
     /// Starts over with a copy of `document`, of [`MAX_BYTES`] at most.
     pub(crate) fn load(&mut self, document: &[u8], max_depth: usize) {
         self.bytes.clear();
-        self.bytes.extend_from_slice(document);
         // White space changes nothing, and makes the last block a whole one.
         let whole_blocks = document.len().next_multiple_of(quotes::BLOCK_BYTES);
+        self.bytes.reserve(whole_blocks);
+        self.bytes.extend_from_slice(document);
         self.bytes.resize(whole_blocks, b' ');
         self.quotes.index(&self.bytes);
         self.position = if document.starts_with(b"\xef\xbb\xbf") {
@@ -145,9 +146,14 @@ impl Json {
         }
     }
 
-    /// Gives back the memory of an unusually large document.
+    /// Whether it has the memory of an unusually large document.
+    pub(crate) fn is_large(&self, keep_bytes: usize) -> bool {
+        self.bytes.capacity() > keep_bytes
+    }
+
+    /// Gives that back.
     pub(crate) fn shrink(&mut self, keep_bytes: usize) {
-        if self.bytes.capacity() > keep_bytes {
+        if self.is_large(keep_bytes) {
             self.bytes.clear();
             self.bytes.shrink_to(keep_bytes);
             self.quotes.shrink(keep_bytes);

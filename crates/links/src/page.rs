@@ -308,6 +308,13 @@ impl Page {
             .filter(|&(_, count)| count > 0)
     }
 
+    /// Empties it, if it has the memory of an unusually large page, which the next one gives back otherwise.
+    pub fn clear_if_large(&mut self) {
+        if self.envelope.json.is_large(KEPT_BYTES) {
+            self.clear();
+        }
+    }
+
     fn clear(&mut self) {
         self.envelope.clear();
         self.envelope.shrink(KEPT_BYTES);
