@@ -35,8 +35,8 @@ format: $(VENV)/installed ## Check the format of Rust and Python
 	else echo 'skipped: cargo fmt is not installed'; fi
 	$(VENV_PYTHON) -m ruff format --check python notebooks
 	$(VENV_PYTHON) -m ruff check python notebooks
-	$(VENV_PYTHON) -m ruff format --check --config python/pyproject.toml docs/site
-	$(VENV_PYTHON) -m ruff check --config python/pyproject.toml docs/site
+	$(VENV_PYTHON) -m ruff format --check --config python/pyproject.toml benches docs/site
+	$(VENV_PYTHON) -m ruff check --config python/pyproject.toml benches docs/site
 
 lint: ## Run clippy, where it is installed
 	@if $(CARGO) clippy --version >/dev/null 2>&1; \
