@@ -44,7 +44,7 @@ impl Content<'_> {
 }
 
 /// Returns the content of a body with these values of `Transfer-Encoding` and `Content-Encoding`: at most `max_bytes` of
-/// it and some more, where it was encoded; of what is cut or damaged, what comes before that. `None` when it is encoded
+/// it and one more, where it was encoded; of what is cut or damaged, what comes before that. `None` when it is encoded
 /// and nothing of it can be read (brotli, or damaged from the start).
 pub fn content<'a, 'h>(
     body: &'a [u8],
@@ -81,6 +81,9 @@ pub fn content<'a, 'h>(
                 Cow::Owned(decoded)
             }
         };
+    }
+    if let Cow::Owned(bytes) = &mut bytes {
+        bytes.truncate(max_bytes.saturating_add(1));
     }
     Some(Content { bytes, cut })
 }

@@ -1,12 +1,13 @@
 //! Shards that wait to be read, and the threads that read them.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::accounts;
 use crate::error::{Error, NO_ROOM, Result};
+use crate::escape::shown_path;
 use crate::manifest::Commits;
 use crate::progress::{Progress, Show};
 use crate::shard::Shard;
@@ -19,9 +20,9 @@ const COMMIT_AFTER: (Duration, Duration) = (Duration::from_secs(2), Duration::fr
 
 /// What waits for a worker: shards, or their places in a list of them.
 pub(crate) struct Queue<T> {
-    waiting: Vec<T>,
-    next: AtomicUsize,
-    /// What is read last, by one worker, which has all memory.
+    waiting: Mutex<VecDeque<T>>,
+    num_shards: usize,
+    /// What is read in the next pass.
     put_off: Mutex<Vec<T>>,
     is_last_pass: AtomicBool,
     started: Instant,
@@ -29,11 +30,11 @@ pub(crate) struct Queue<T> {
     pub(crate) progress: Progress,
 }
 
-impl<T: Copy + Send + Sync> Queue<T> {
+impl<T: Copy + Send> Queue<T> {
     pub(crate) fn new(waiting: Vec<T>, progress: Progress) -> Self {
         Queue {
-            waiting,
-            next: AtomicUsize::new(0),
+            num_shards: waiting.len(),
+            waiting: Mutex::new(waiting.into()),
             put_off: Mutex::default(),
             is_last_pass: AtomicBool::new(false),
             started: Instant::now(),
@@ -42,28 +43,24 @@ impl<T: Copy + Send + Sync> Queue<T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
+        self.num_shards
     }
 
     pub(crate) fn take(&self) -> Option<T> {
-        if self.is_last_pass.load(Ordering::Relaxed) {
-            return self.lock_put_off().pop();
-        }
-        let next = self.next.fetch_add(1, Ordering::Relaxed);
-        self.waiting.get(next).copied()
+        lock(&self.waiting).pop_front()
     }
 
-    /// Whether a shard that failed so is read again, when the others are done: another worker had the memory that it needs.
-    pub(crate) fn puts_off(&self, shard: T, error: &Error) -> bool {
-        let has_help = error.code() == NO_ROOM && !self.is_last_pass.load(Ordering::Relaxed);
-        if has_help {
-            self.lock_put_off().push(shard);
+    /// Has a shard read again in the next pass if other workers had the memory that it needs; false when that is not why it failed, or none will
+    /// have more. `bytes` of it were read in vain, at most.
+    pub(crate) fn put_off(&self, shard: T, bytes: u64, error: &Error) -> bool {
+        if error.code() != NO_ROOM || self.is_last_pass.load(Ordering::Relaxed) {
+            return false;
         }
-        has_help
-    }
-
-    fn lock_put_off(&self) -> MutexGuard<'_, Vec<T>> {
-        self.put_off.lock().unwrap_or_else(PoisonError::into_inner)
+        let path = error.path().map(shown_path).unwrap_or_default();
+        tracing::info!("{path}: {}; it is read when others are done", error.found());
+        self.progress.expect_more(bytes);
+        lock(&self.put_off).push(shard);
+        true
     }
 
     /// How long a worker goes on before it commits what it has.
@@ -71,22 +68,27 @@ impl<T: Copy + Send + Sync> Queue<T> {
         (self.started.elapsed() / 50).clamp(COMMIT_AFTER.0, COMMIT_AFTER.1)
     }
 
-    /// Runs `work` on so many threads, then on one for what was put off, and returns what each brought. After the first error nothing more is taken,
-    /// and the others finish what they have.
+    /// Runs `work` on so many threads, and returns what each brought; then on half of them for what was put off, down to one, which has the windows of
+    /// all. After the first error nothing more is taken, and the others finish what they have.
     pub(crate) fn work<R: Send>(
         &self,
         threads: usize,
         work: impl Fn() -> Result<R> + Sync,
     ) -> Result<Vec<R>> {
-        let mut results = self.work_at_once(threads, &work)?;
-        if !self.lock_put_off().is_empty() {
-            self.is_last_pass.store(true, Ordering::Relaxed);
-            results.push(work()?);
+        let (mut threads, mut results) = (threads, Vec::new());
+        loop {
+            results.extend(self.work_once(threads, &work)?);
+            let put_off = std::mem::take(&mut *lock(&self.put_off));
+            if put_off.is_empty() {
+                return Ok(results);
+            }
+            lock(&self.waiting).extend(put_off);
+            threads = (threads / 2).max(1);
+            self.is_last_pass.store(threads == 1, Ordering::Relaxed);
         }
-        Ok(results)
     }
 
-    fn work_at_once<R: Send>(
+    fn work_once<R: Send>(
         &self,
         threads: usize,
         work: impl Fn() -> Result<R> + Sync,
@@ -94,7 +96,7 @@ impl<T: Copy + Send + Sync> Queue<T> {
         let guarded = || {
             let worked = work();
             if worked.is_err() {
-                self.next.store(self.waiting.len(), Ordering::Relaxed);
+                lock(&self.waiting).clear();
             }
             worked
         };
@@ -108,6 +110,10 @@ impl<T: Copy + Send + Sync> Queue<T> {
         });
         results.into_iter().collect()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The shards of a run that no committed part covers.
@@ -157,28 +163,30 @@ mod tests {
     use crate::error::Exit;
 
     #[test]
-    fn what_is_put_off_is_read_once_more_when_all_others_are_done() {
-        let progress = Progress::start(Show::Nothing, "read", "bytes", 0);
-        let queue = Queue::new((0..20).collect(), progress);
-        let no_room = Error::new(Exit::Memory, NO_ROOM, "no room");
-        let other = Error::new(Exit::Memory, "E-MEMORY", "too much");
-        let work = || {
-            let mut done = Vec::new();
-            while let Some(item) = queue.take() {
-                assert!(!queue.puts_off(item, &other));
-                match item % 3 == 0 && queue.puts_off(item, &no_room) {
-                    true => continue,
-                    false => done.push(item),
+    fn what_is_put_off_is_read_when_others_are_done_by_fewer_workers() {
+        for threads in [1, 4] {
+            let progress = Progress::start(Show::Nothing, "read", "bytes", 0);
+            let queue = Queue::new((0..20).collect(), progress);
+            let no_room = Error::new(Exit::Memory, NO_ROOM, "no room");
+            let other = Error::new(Exit::Memory, "E-MEMORY", "too much");
+            // The third part of all never has room before the last pass.
+            let work = || {
+                let mut done = Vec::new();
+                while let Some(item) = queue.take() {
+                    assert!(!queue.put_off(item, 0, &other));
+                    if item % 3 != 0 || !queue.put_off(item, 0, &no_room) {
+                        done.push(item);
+                    }
                 }
-            }
-            Ok(done)
-        };
-        let mut done = queue.work(4, work).unwrap();
-        let mut last = done.pop().unwrap();
-        last.sort_unstable();
-        assert_eq!(last, [0, 3, 6, 9, 12, 15, 18]);
-        let mut all: Vec<i32> = done.into_iter().flatten().chain(last).collect();
-        all.sort_unstable();
-        assert_eq!(all, (0..20).collect::<Vec<_>>());
+                Ok(done)
+            };
+            let mut passes = queue.work(threads, work).unwrap();
+            assert_eq!(passes.len(), if threads == 4 { 4 + 2 + 1 } else { 1 + 1 });
+            assert_eq!(passes.pop().unwrap(), [0, 3, 6, 9, 12, 15, 18]);
+            let mut others: Vec<i32> = passes.into_iter().flatten().collect();
+            others.sort_unstable();
+            let expected: Vec<i32> = (0..20).filter(|item| item % 3 != 0).collect();
+            assert_eq!(others, expected);
+        }
     }
 }

@@ -97,7 +97,8 @@ impl Attempt {
 
 impl Shard {
     /// Reads it behind a panic barrier. What is wrong with the shard itself, or with our reading of it, is logged and
-    /// stops nothing else: it is the inner error. Trouble with our own files is the outer one.
+    /// stops nothing else: it is the inner error. Trouble with our own files is the outer one, and that there was no
+    /// memory for a zstd window, since other workers may have it.
     ///
     /// A shard on a server is read anew when the file there changed, and when bytes do not verify that may have been
     /// damaged on the way; `read` undoes first what an earlier attempt of its did.

@@ -422,6 +422,10 @@ mod tests {
             .map(|_| ())
             .unwrap_err();
         assert!(error.to_string().contains("has not handed over"), "{error}");
+        let error = rank_run(&out, Ok, &BTreeMap::new(), &context())
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.to_string().contains("has not handed over"), "{error}");
         publish_hosts(&out, &nodes, &edges);
         publish_hosts(&out, &nodes, &edges); // there already, whatever becomes of the others
         assert!(!is_built(&out, &recipe(), &shards).unwrap());

@@ -19,6 +19,7 @@ use crate::recipe::{Level, Recipe};
 use crate::rows;
 use crate::run::{self, RunDir};
 use crate::stages;
+use crate::stages::build;
 use crate::stages::rank::{self, Checkpoint, Options, Scores};
 use crate::tables::nodes::{self, MappedScores, reversed};
 
@@ -235,6 +236,9 @@ pub fn rank_run(
     // Whatever can be refused is refused before the ranks that are there go away.
     for &level in &recipe.level {
         if !is_there(&before, level) {
+            if before.is_of_cluster() {
+                return Err(build::not_handed_over(&run));
+            }
             let found = format!("the run has no {} graph yet", level.as_str());
             return Err(Error::usage(found)
                 .at(run.root())

@@ -65,7 +65,7 @@ pub fn shaping(recipe: &Recipe) -> Shaping {
 /// Reads all shards that are not done, writes the tables `shards` and `faults`, and sums up.
 ///
 /// # Errors
-/// A stop on request, and trouble with files of our own; what is wrong with a shard is in its account.
+/// A stop on request, trouble with files of our own, and too little memory for a zstd window; what is wrong with a shard is in its account.
 pub fn run(job: &LinksJob) -> Result<Outcome> {
     if let Some(unread) = Unread::of(job.commits, job.shards, "links", job.progress)? {
         let share = WorkerShare::of(
@@ -155,11 +155,13 @@ impl Worker<'_> {
             let Some(index) = self.unread.queue.take() else {
                 return Ok(true);
             };
+            let bytes = self.job.shards[index as usize].bytes;
             match self.read_shard_guarded(index, part) {
-                Err(error) if self.unread.queue.puts_off(index, &error) => {
+                Ok(()) => {}
+                Err(error) if self.unread.queue.put_off(index, bytes, &error) => {
                     part.accounts.forget()?;
                 }
-                read => read?,
+                Err(error) => return Err(error),
             }
         }
         Ok(false)

@@ -81,7 +81,7 @@ pub struct Survey<'a> {
 /// Reads the captures of all shards that were not read before.
 ///
 /// # Errors
-/// A stop on request, and trouble with files of our own; what is wrong with a shard is in its account.
+/// A stop on request, trouble with files of our own, and too little memory for a zstd window; what is wrong with a shard is in its account.
 pub fn read<'a>(shards: &[Shard], options: &SurveyOptions<'a>) -> Result<Survey<'a>> {
     let (journal, mut entries) = Journal::open(options.scratch)?;
     let done: BTreeSet<&str> = entries
@@ -294,7 +294,7 @@ impl Worker<'_, '_> {
                 Err(stopped) => Err(stopped),
             };
             if let Err(stopped) = read {
-                if self.unread.shards.puts_off(shard, &stopped) {
+                if self.unread.shards.put_off(shard, shard.bytes, &stopped) {
                     continue;
                 }
                 self.sorter.forget()?;

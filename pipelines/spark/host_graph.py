@@ -9,6 +9,7 @@ The same command goes on where it was stopped. It leaves with the exit codes of 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import warnings
 
@@ -70,6 +71,12 @@ def parser() -> argparse.ArgumentParser:
     return flags
 
 
+def last_words(error: AnalysisException) -> str:
+    """What Python said in the end, of all calls that led there and that Spark tells."""
+    raised = re.findall(r"^[\w.]+Error: (?:error\[[\w-]+\]: )?(.+)", str(error), re.MULTILINE)
+    return raised[-1] if raised else str(error)
+
+
 def main(given: argparse.Namespace) -> int:
     """Does the job; returns how to leave."""
     spark = (
@@ -115,8 +122,11 @@ def main(given: argparse.Namespace) -> int:
     except cr.CrawlrankError as error:
         print(error, file=sys.stderr)
         return error.exit
-    except (ValueError, AnalysisException) as error:  # options, and what `work` holds
+    except ValueError as error:  # what is asked for, and what `work` holds
         print(f"error[E-USAGE]: {error}", file=sys.stderr)
+        return 2
+    except AnalysisException as error:  # options
+        print(f"error[E-USAGE]: {last_words(error)}", file=sys.stderr)
         return 2
     troubles = [warning.message for warning in said if warning.filename == __file__]
     if troubles:

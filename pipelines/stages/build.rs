@@ -42,10 +42,7 @@ pub fn build(job: &Job) -> Result<()> {
             job.commits.publish_instead(&out, &name, &made_anew)?;
             continue;
         } else if job.commits.manifest().is_of_cluster() {
-            let found = "a cluster has read the shards, and has not handed over its tables yet";
-            return Err(Error::usage(found)
-                .at(job.commits.run().root())
-                .remedy("submit the same job again: it goes on"));
+            return Err(not_handed_over(job.commits.run()));
         } else {
             empty_graph(job, &out)?;
         }
@@ -57,6 +54,14 @@ pub fn build(job: &Job) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The error of a run that has the accounts of a cluster and not its tables.
+pub(crate) fn not_handed_over(run: &RunDir) -> Error {
+    let found = "a cluster has read the shards, and has not handed over its tables yet";
+    Error::usage(found)
+        .at(run.root())
+        .remedy("submit the same job again: it goes on")
 }
 
 /// The graphs of a level in parts.

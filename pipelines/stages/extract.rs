@@ -125,12 +125,13 @@ impl<'a> Worker<'a> {
             let shard = &self.job.shards[index as usize];
             let graphs = part.shards_folder.join(index.to_string());
             let row = match self.read_shard_guarded(shard, &graphs, &mut part.accounts) {
-                Err(error) if self.unread.queue.puts_off(index, &error) => {
+                Ok(row) => row,
+                Err(error) if self.unread.queue.put_off(index, shard.bytes, &error) => {
                     part.accounts.forget()?;
                     run::remove(&graphs)?;
                     continue;
                 }
-                read => read?,
+                Err(error) => return Err(error),
             };
             if row.again && self.unread.failed_before.contains(&row.shard) {
                 part.accounts.forget()?; // nothing new: its account stands, and so does what was made without it

@@ -58,3 +58,7 @@ def test_what_cannot_be_done_is_said_in_a_line(shards: Path, tmp_path: Path) -> 
     _, said = job.communicate(timeout=300)
     assert job.returncode == 4, said
     assert "1 faults and --strict" in said.splitlines()[-1]
+    job = start(shards, tmp_path / "other", "--profile", "firefox")
+    _, said = job.communicate(timeout=300)
+    assert job.returncode == 2, said
+    assert said.splitlines()[-1].startswith("error[E-USAGE]: invalid value 'firefox' for '--profile")

@@ -63,7 +63,10 @@ fn shards_in(folder: &Path) -> Vec<PathBuf> {
     let mut shards: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_string_lossy().ends_with(".wat.gz"))
+        .filter(|path| {
+            let name = path.to_string_lossy();
+            name.ends_with(".wat.gz") || name.ends_with(".warc.gz")
+        })
         .collect();
     shards.sort();
     shards
@@ -244,47 +247,112 @@ fn one_shard_by_several_threads_gives_the_bytes_of_one_thread() {
     }
 }
 
-/// Turns gzip shards into one zstd frame each, with a window of 128 MiB.
-fn with_wide_windows(shards: &Path) {
-    for shard in shards_in(shards) {
-        let mut plain = flate2::read::MultiGzDecoder::new(fs::File::open(&shard).unwrap());
-        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
-        encoder.window_log(24).unwrap();
-        std::io::copy(&mut plain, &mut encoder).unwrap();
-        let mut frame = encoder.finish().unwrap();
-        assert_eq!(frame[5], (24 - 10) << 3, "the window descriptor");
-        frame[5] = (27 - 10) << 3;
-        fs::write(shard.with_extension("zst"), frame).unwrap();
-        fs::remove_file(shard).unwrap();
+/// Turns a gzip shard into a zstd frame with a window of 128 MiB.
+fn with_wide_window(shard: &Path) {
+    let mut plain = flate2::read::MultiGzDecoder::new(fs::File::open(shard).unwrap());
+    let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(24).unwrap();
+    std::io::copy(&mut plain, &mut encoder).unwrap();
+    let mut frame = encoder.finish().unwrap();
+    assert_eq!(frame[5], (24 - 10) << 3, "the window descriptor");
+    frame[5] = (27 - 10) << 3;
+    fs::write(shard.with_extension("zst"), frame).unwrap();
+    fs::remove_file(shard).unwrap();
+}
+
+#[test]
+fn shards_with_wide_windows_are_read_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let shards = synth(folder.path(), 6, 400);
+    let robots = folder.path().join("robots");
+    let made = run(&[
+        "synth",
+        "--out",
+        path(&robots),
+        "--kind",
+        "robots",
+        "--shards",
+        "6",
+        "--pages",
+        "4000",
+        "--hosts",
+        "30000",
+        "--no-progress",
+    ]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    for shard in shards_in(&shards).iter().chain(&shards_in(&robots)) {
+        with_wide_window(shard);
+    }
+    let commands = [
+        vec!["run", path(&shards), "--no-harmonic"],
+        vec!["links", path(&shards)],
+        vec!["robots", "survey", path(&robots)],
+    ];
+    for command in commands {
+        let run_with = |memory: &str, threads: &str| {
+            let out = folder.path().join(format!("{}-{memory}", command[0]));
+            let flags = [
+                "--memory",
+                memory,
+                "--threads",
+                threads,
+                "--no-progress",
+                "-v",
+                "--out",
+            ];
+            let done = crawlrank()
+                .args(&command)
+                .args(flags)
+                .arg(&out)
+                .output()
+                .unwrap();
+            assert_eq!(code(&done), 0, "{command:?}: {}", stderr(&done));
+            (out, stderr(&done))
+        };
+        let (one, said) = run_with("8G", "1");
+        assert!(!said.contains("is read when others are done"), "{said}");
+        // Four workers, and room for one window.
+        let (four, said) = run_with("1G", "4");
+        assert!(
+            said.contains("is read when others are done"),
+            "{command:?}: {said}"
+        );
+        assert!(!results(&one).is_empty(), "{command:?}");
+        assert_same_results(&four, &one);
     }
 }
 
 #[test]
-fn wide_windows_are_read_in_any_memory_that_has_room_for_one() {
+fn a_window_that_has_no_room_ends_the_run_behind_all_others() {
     let folder = tempfile::tempdir().unwrap();
-    let shards = synth(folder.path(), 6, 60);
-    with_wide_windows(&shards);
-    let run_with = |memory: &str, threads: &str, out: &Path| {
-        let flags = ["--memory", memory, "--threads", threads, "--no-progress"];
-        crawlrank()
-            .args(["run", path(&shards), "--no-harmonic", "--out", path(out)])
-            .args(flags)
-            .output()
-            .unwrap()
+    let shards = synth(folder.path(), 3, 20);
+    with_wide_window(&shards_in(&shards)[0]);
+    let out = folder.path().join("run");
+    let run_with = |memory: &str| {
+        let flags = [
+            "--threads",
+            "1",
+            "--no-harmonic",
+            "--no-progress",
+            "--out",
+            path(&out),
+        ];
+        run(&[&["run", path(&shards), "--memory", memory], &flags[..]].concat())
     };
-    let [enough, little, too_little] = ["8G", "512M", "128M"].map(|name| folder.path().join(name));
-    assert_eq!(code(&run_with("8G", "1", &enough)), 0);
-    // Four workers, and room for one window.
-    let done = run_with("512M", "4", &little);
-    assert_eq!(code(&done), 0, "{}", stderr(&done));
-    assert_same_results(&little, &enough);
-    let refused = run_with("128M", "4", &too_little);
+    let refused = run_with("128M");
     assert_eq!(code(&refused), 71, "{}", stderr(&refused));
     for words in ["zstd window of 128 MiB", "offset 0", "more --memory"] {
         assert!(stderr(&refused).contains(words), "{}", stderr(&refused));
     }
-    assert_eq!(code(&run_with("256M", "4", &too_little)), 0);
-    assert_same_results(&too_little, &enough);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap();
+    let parts = manifest["outputs"].as_object().unwrap().iter();
+    let read: Vec<_> = parts
+        .filter(|(name, _)| name.starts_with("parts/"))
+        .map(|(_, part)| &part["shards"])
+        .collect();
+    assert_eq!(read, [&serde_json::json!([1, 2])]);
+    assert_eq!(code(&run_with("256M")), 0);
 }
 
 #[test]

@@ -335,24 +335,29 @@ impl<R: Read> Stream<R> {
 
     /// Goes to where the next member begins; damage where none does.
     fn begin_member(&mut self) -> Result<Extend, Error> {
-        self.window.fill(LOW_WATER)?;
-        let offset = self.window.offset();
-        let bytes = self.window.available();
-        if bytes.is_empty() {
-            self.ended = true;
-            return Ok(Extend::End);
-        }
-        if !self.decoder.begins(bytes) {
-            self.set_damage(
-                offset,
-                FaultKind::Junk,
-                "bytes that are neither member nor record".into(),
-            );
-            return Ok(Extend::Damaged);
-        }
-        if matches!(self.decoder, Decoder::Zstd(_)) && Zstd::begins_skippable(bytes) {
-            return self.skip_frame();
-        }
+        let offset = loop {
+            self.window.fill(LOW_WATER)?;
+            let bytes = self.window.available();
+            if bytes.is_empty() {
+                self.ended = true;
+                return Ok(Extend::End);
+            }
+            if !self.decoder.begins(bytes) {
+                self.set_damage(
+                    self.window.offset(),
+                    FaultKind::Junk,
+                    "bytes that are neither member nor record".into(),
+                );
+                return Ok(Extend::Damaged);
+            }
+            let is_skippable = Zstd::begins_skippable(bytes);
+            if !is_skippable || !matches!(self.decoder, Decoder::Zstd(_)) {
+                break self.window.offset();
+            }
+            if !self.skip_frame()? {
+                return Ok(Extend::Damaged);
+            }
+        };
         self.members.push_back(Member {
             content: self.end_position(),
             offset,
@@ -426,8 +431,8 @@ impl<R: Read> Stream<R> {
         });
     }
 
-    /// Skips a skippable zstd frame; the first of the file may carry a dictionary.
-    fn skip_frame(&mut self) -> Result<Extend, Error> {
+    /// Skips a skippable zstd frame; false where it is cut. The first of the file may carry a dictionary.
+    fn skip_frame(&mut self) -> Result<bool, Error> {
         let offset = self.window.offset();
         let bytes = self.window.available();
         let is_dictionary = offset == 0 && Zstd::begins_dictionary(bytes);
@@ -440,7 +445,7 @@ impl<R: Read> Stream<R> {
                 FaultKind::CutMember,
                 "the input ends inside a skippable zstd frame".into(),
             );
-            return Ok(Extend::Damaged);
+            return Ok(false);
         };
         self.window.hold();
         self.window.consume(SKIPPABLE_HEADER);
@@ -455,7 +460,7 @@ impl<R: Read> Stream<R> {
                     FaultKind::CutMember,
                     "the input ends inside a skippable zstd frame".into(),
                 );
-                return Ok(Extend::Damaged);
+                return Ok(false);
             }
             if is_dictionary && dictionary.len() <= zstd::MAX_DICTIONARY_BYTES {
                 dictionary.extend_from_slice(&self.window.available()[..piece]);
@@ -473,7 +478,7 @@ impl<R: Read> Stream<R> {
                 Err("a dictionary above 4 MiB")
             };
         }
-        self.begin_member()
+        Ok(true)
     }
 
     /// Uses up bytes at the front.

@@ -123,15 +123,17 @@ impl Zstd {
             return Ok(());
         };
         window.fill(FRAME_HEADER)?;
-        let window_bytes = window_bytes(window.available()).unwrap_or(0);
+        let Some((window_bytes, needed_bytes)) = window_bytes(window.available()) else {
+            return Ok(());
+        };
         // One that is larger than allowed is refused without memory.
-        let is_ordinary = window_bytes <= ORDINARY_WINDOW_BYTES;
-        if is_ordinary || window_bytes > 1 << self.window_log || room.grow_to(window_bytes) {
+        let is_refused = window_bytes > 1 << self.window_log;
+        if is_refused || needed_bytes <= ORDINARY_WINDOW_BYTES || room.grow_to(needed_bytes) {
             return Ok(());
         }
         Err(Error::NoRoom {
             offset: window.offset(),
-            window_bytes,
+            window_bytes: needed_bytes,
         })
     }
 
@@ -194,18 +196,21 @@ impl Zstd {
     }
 }
 
-/// The memory that the window of a frame takes (RFC 8878, section 3.1.1.1.2); at most that of its content, where the header tells it.
-fn window_bytes(frame: &[u8]) -> Option<u64> {
+/// The window of a frame (RFC 8878, section 3.1.1.1.2), and the memory that it needs: at most that of the content, where the header tells it.
+fn window_bytes(frame: &[u8]) -> Option<(u64, u64)> {
     const SINGLE_SEGMENT: u8 = 1 << 5;
     let descriptor = *frame.strip_prefix(&MAGIC)?.first()?;
     let content = zstd_safe::get_frame_content_size(frame).ok().flatten();
     if descriptor & SINGLE_SEGMENT != 0 {
-        return content;
+        return content.map(|content| (content, content));
     }
-    let window = u64::from(*frame.get(MAGIC.len() + 1)?);
-    let base = 1 << (10 + (window >> 3));
-    let window = base + base / 8 * (window & 7);
-    Some(content.map_or(window, |content| content.min(window)))
+    let exponent_and_mantissa = u64::from(*frame.get(MAGIC.len() + 1)?);
+    let base = 1 << (10 + (exponent_and_mantissa >> 3));
+    let window = base + base / 8 * (exponent_and_mantissa & 7);
+    Some((
+        window,
+        content.map_or(window, |content| content.min(window)),
+    ))
 }
 
 fn unpack_dictionary(content: &[u8]) -> Result<Vec<u8>, &'static str> {

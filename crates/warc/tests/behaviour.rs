@@ -517,6 +517,15 @@ fn gzip_of_nothing_is_a_file_without_records() {
 }
 
 #[test]
+fn a_million_skippable_frames_are_harmless() {
+    let empty = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0].repeat(1 << 20);
+    let input = [zstd(&record(0, b"zero")), empty, zstd(&record(1, b"one"))].concat();
+    let outcome = read_all(&input);
+    assert_eq!(outcome.blocks(), [&b"zero"[..], b"one"]);
+    assert_eq!(outcome.faults.len(), 0);
+}
+
+#[test]
 fn skippable_frames_are_padding() {
     let skippable = [&[0x53, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"bytes"].concat();
     let input = [
