@@ -240,6 +240,7 @@ mod tests {
     use arrow_array::{Array as _, ArrayRef, Int64Array, RecordBatch, StringArray};
     use parquet::arrow::ArrowWriter;
     use std::io::Write as _;
+    use std::path::PathBuf;
     use std::sync::Arc;
 
     fn context() -> Context {
@@ -323,7 +324,7 @@ mod tests {
         }
 
         /// Writes what was told, and the tables; returns where these are.
-        fn write(&self, folder: &Path) -> [std::path::PathBuf; 4] {
+        fn write(&self, folder: &Path) -> [PathBuf; 4] {
             let [accounts, faults, nodes, edges] =
                 ["accounts", "faults", "nodes", "edges"].map(|name| folder.join(name));
             for (path, lines) in [(&accounts, &self.accounts), (&faults, &self.faults)] {
@@ -364,13 +365,41 @@ mod tests {
         writer.close().unwrap();
     }
 
-    /// Hands the tables of hosts over.
-    fn publish_hosts(out: &Path, nodes: &Path, edges: &Path) {
-        let (nodes_name, edges_name) = (
-            RunDir::nodes_table(Level::Host),
-            RunDir::edges_table(Level::Host),
-        );
-        publish(out, &[(nodes, &nodes_name), (edges, &edges_name)]).unwrap();
+    /// Where that is which a cluster made of shards.
+    struct HandedOver {
+        accounts: PathBuf,
+        faults: PathBuf,
+        nodes: PathBuf,
+        edges: PathBuf,
+    }
+
+    impl HandedOver {
+        fn of(shards: &[Shard], folder: &Path) -> Self {
+            let mut cluster = Cluster::default();
+            shards.iter().for_each(|shard| cluster.read(shard, folder));
+            let [accounts, faults, nodes, edges] = cluster.write(folder);
+            HandedOver {
+                accounts,
+                faults,
+                nodes,
+                edges,
+            }
+        }
+
+        fn told(&self) -> Told<'_> {
+            Told {
+                accounts: &self.accounts,
+                faults: &self.faults,
+            }
+        }
+
+        fn publish(&self, out: &Path) {
+            let (nodes, edges) = (
+                RunDir::nodes_table(Level::Host),
+                RunDir::edges_table(Level::Host),
+            );
+            publish(out, &[(&self.nodes, &nodes), (&self.edges, &edges)]).unwrap();
+        }
     }
 
     /// All outputs of a run are those of another one, but for times.
@@ -396,15 +425,8 @@ mod tests {
         let (shards, out) = (shards(folder.path()), folder.path().join("run"));
         let one = folder.path().join("one");
         execute(&recipe(), &shards, &one, &context()).unwrap();
-        let mut cluster = Cluster::default();
-        shards
-            .iter()
-            .for_each(|shard| cluster.read(shard, folder.path()));
-        let [accounts, faults, nodes, edges] = cluster.write(folder.path());
-        let told = Told {
-            accounts: &accounts,
-            faults: &faults,
-        };
+        let made = HandedOver::of(&shards, folder.path());
+        let told = made.told();
         let strict = Recipe {
             strict: true,
             ..recipe()
@@ -426,8 +448,8 @@ mod tests {
             .map(|_| ())
             .unwrap_err();
         assert!(error.to_string().contains("has not handed over"), "{error}");
-        publish_hosts(&out, &nodes, &edges);
-        publish_hosts(&out, &nodes, &edges); // there already, whatever becomes of the others
+        made.publish(&out);
+        made.publish(&out); // there already, whatever becomes of the others
         assert!(!is_built(&out, &recipe(), &shards).unwrap());
         rank_run(&out, Ok, &BTreeMap::new(), &context()).unwrap();
         // Who comes again, even with other parameters of ranks, finds it built and changes nothing.
@@ -453,17 +475,10 @@ mod tests {
             ..recipe()
         };
         execute(&both, &shards, &one, &context()).unwrap();
-        let mut cluster = Cluster::default();
-        shards
-            .iter()
-            .for_each(|shard| cluster.read(shard, folder.path()));
-        let [accounts, faults, nodes, edges] = cluster.write(folder.path());
-        let told = Told {
-            accounts: &accounts,
-            faults: &faults,
-        };
+        let made = HandedOver::of(&shards, folder.path());
+        let told = made.told();
         begin(&out, &both, &shards, told).unwrap();
-        publish_hosts(&out, &nodes, &edges);
+        made.publish(&out);
         let run = RunDir::new(&out);
         let lock = run.lock().unwrap();
         let commits = manifest::Commits::new(run.clone(), Manifest::open(&run).unwrap());
@@ -480,24 +495,17 @@ mod tests {
     fn tables_that_are_out_of_order_are_no_graph() {
         let folder = tempfile::tempdir().unwrap();
         let (shards, out) = (shards(folder.path()), folder.path().join("run"));
-        let mut cluster = Cluster::default();
-        shards
-            .iter()
-            .for_each(|shard| cluster.read(shard, folder.path()));
-        let [accounts, faults, nodes, edges] = cluster.write(folder.path());
-        let told = Told {
-            accounts: &accounts,
-            faults: &faults,
-        };
+        let made = HandedOver::of(&shards, folder.path());
+        let told = made.told();
         let lost = begin(&out, &recipe(), &shards[1..], told).unwrap_err();
         assert!(lost.to_string().contains("of other shards"), "{lost}");
         begin(&out, &recipe(), &shards, told).unwrap();
-        fs::remove_dir_all(&edges).unwrap();
+        fs::remove_dir_all(&made.edges).unwrap();
         let numbers =
             |values: [i64; 2]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };
         let columns = ["source", "target", "pages"].map(|name| (name, numbers([2, 1])));
-        write_table(&edges, columns.to_vec());
-        publish_hosts(&out, &nodes, &edges);
+        write_table(&made.edges, columns.to_vec());
+        made.publish(&out);
         let error = rank_run(&out, Ok, &BTreeMap::new(), &context())
             .map(|_| ())
             .unwrap_err();
