@@ -31,7 +31,7 @@ from cc_rules import Pair, link_pairs
 
 ROUNDS = 5
 ENOUGH_BYTES = 60_000_000
-TARGET = 5
+TARGET = 8
 
 # --- Ours. ---
 
