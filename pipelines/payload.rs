@@ -53,9 +53,9 @@ pub fn content<'a, 'h>(
     max_bytes: usize,
 ) -> Option<Content<'a>> {
     let is_chunked = transfer.any(|coding| coding.to_ascii_lowercase().ends_with(b"chunked"));
-    // A body that begins as no chunk was stored without them.
     // What is compressed is hardly ever longer than its content.
     let most_bytes = max_bytes.saturating_add(max_bytes / 8 + (64 << 10));
+    // A body that begins as no chunk was stored without them.
     let (mut bytes, mut cut) = match is_chunked.then(|| chunks(body, most_bytes)).flatten() {
         Some((content, true)) => (Cow::Owned(content), Cut::None),
         Some((content, false)) => (Cow::Owned(content), Cut::Chunks),

@@ -123,7 +123,7 @@ impl Zstd {
             return Ok(());
         };
         window.fill(FRAME_HEADER)?;
-        let Some((window_bytes, needed_bytes)) = window_bytes(window.available()) else {
+        let Some((window_bytes, needed_bytes)) = frame_window(window.available()) else {
             return Ok(());
         };
         // One that is larger than allowed is refused without memory.
@@ -197,7 +197,7 @@ impl Zstd {
 }
 
 /// The window of a frame (RFC 8878, section 3.1.1.1.2), and the memory that it needs: at most that of the content, where the header tells it.
-fn window_bytes(frame: &[u8]) -> Option<(u64, u64)> {
+fn frame_window(frame: &[u8]) -> Option<(u64, u64)> {
     const SINGLE_SEGMENT: u8 = 1 << 5;
     let descriptor = *frame.strip_prefix(&MAGIC)?.first()?;
     let content = zstd_safe::get_frame_content_size(frame).ok().flatten();

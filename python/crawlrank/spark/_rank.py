@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from os import PathLike
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Row
 
 # Where rankings keep their blocks and vectors.
 _RANKING = "ranking"
@@ -145,10 +145,11 @@ def _iterate(level: str, folder: Folder, recipe: dict, blocks: int | None, scrat
     if spark is None:
         raise RuntimeError('there is no active session of Spark to rank on: begin one, or give `on="driver"`')
     nodes = spark.read.parquet(folder.for_spark(f"{level}-nodes"))
-    weights = _weights(nodes)
-    if not weights:
+    bins = _bins(nodes)
+    if not bins:
         return [], []
-    num_nodes = nodes.count()
+    num_nodes = sum(bin.nodes for bin in bins)
+    weights = [bin.edges + bin.nodes for bin in bins]
     parts = _blocks(weights, num_nodes, blocks or 2 * spark.sparkContext.defaultParallelism)
     keys = [recipe[key] for key in ("damping", "tolerance", "max_iterations")]
     # Blocks are those of one build.
@@ -185,11 +186,11 @@ def _is_done(state: _State, recipe: dict) -> bool:
     return has_converged or state.iteration >= recipe["max_iterations"]
 
 
-def _weights(nodes: DataFrame) -> list[int]:
-    """Of each bin of nodes, how many edges lead into it, and how many nodes it has, in one."""
+def _bins(nodes: DataFrame) -> list[Row]:
+    """Of each bin of nodes, in order, its `nodes` and the `edges` that lead into it."""
     number = F.floor(F.col("id") / _core.ClusterBlock.ALIGNMENT).alias("bin")
-    bins = nodes.groupBy(number).agg((F.sum("in_degree") + F.count("*")).alias("weight"))
-    return [row["weight"] for row in bins.orderBy("bin").collect()]
+    bins = nodes.groupBy(number).agg(F.count("*").alias("nodes"), F.sum("in_degree").alias("edges"))
+    return bins.orderBy("bin").collect()
 
 
 def _blocks(weights: list[int], num_nodes: int, blocks: int) -> list[_Block]:
